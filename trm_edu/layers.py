@@ -80,7 +80,8 @@ class SwiGLU(nn.Module):
         self.down = Linear(width, dim)
 
     def forward(self, x: Float[Tensor, "*shape D"]) -> Float[Tensor, "*shape D"]:
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        # Two products instead of one that is cut in half: on a CPU, silu of a strided half takes three times as long.
+        gate, up = (F.linear(x, half.to(x.dtype)) for half in self.gate_up.weight.chunk(2))
         return self.down(F.silu(gate) * up)
 
 

@@ -1,0 +1,355 @@
+"""The command line: trm-edu doctor | data | train | evaluate | solve | verify.
+
+Exit status: 0 done, 1 done with a negative answer (not solved, parity lost), 2 something about the input is wrong; then
+one line on stderr says what.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trm_edu import __version__
+from trm_edu.errors import DataError, TrmEduError
+
+EXIT_NO, EXIT_WRONG_INPUT = 1, 2
+
+
+def say(value: dict[str, Any], as_json: bool, lines: Sequence[str]) -> None:
+    """Print for a program or for a person."""
+    print(json.dumps(value) if as_json else "\n".join(lines))
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """argparse whose errors are one line."""
+
+    def error(self, message: str) -> None:
+        self.exit(EXIT_WRONG_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+# --- doctor ---------------------------------------------------------------------------------------------------------
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """What is installed, which device, what will run here. Also compiles the puzzle kernels once, for later speed."""
+    import torch
+
+    from trm_edu.checkpoints import DEFAULT, shipped_model
+    from trm_edu.data import DATA_SETS, DATA_VARIABLE
+    from trm_edu.devices import device_name, faster_dtype, matmul_rate, pick_device
+    from trm_edu.solve import solve
+    from trm_edu.tasks import get_task
+
+    device = pick_device()
+    versions = {}
+    for package in ("torch", "numpy", "numba", "safetensors", "jupyterlab", "ipywidgets", "matplotlib", "jupytext", "nbval"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    dtype = faster_dtype(device)
+    rates = {name: matmul_rate(device, getattr(torch, name)) / 1e9 for name in ("float32", "bfloat16")}
+    folder = os.environ.get(DATA_VARIABLE)
+    data = {name: bool(folder and (Path(folder) / entry.local).exists()) for name, entry in DATA_SETS.items()}
+    networks = {}
+    for name in DEFAULT:
+        task, checkpoint = get_task(name), shipped_model(name)
+        question = task.generate(1, seed=0).questions[0]
+        solution = solve(checkpoint.model, task, question)
+        networks[name] = {"ran": True, "solved_a_generated_puzzle": solution.solved, "trained_on": checkpoint.regime}
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    found = {
+        "trm_edu": __version__,
+        "python": platform.python_version(),
+        "packages": versions,
+        "device": str(device),
+        "processor": device_name(device),
+        "gflops": rates,
+        "dtype": dtype,
+        "compiler": compiler,
+        "data": data,
+        "networks": networks,
+    }
+    lesson = all(versions[name] for name in ("jupyterlab", "ipywidgets", "matplotlib", "jupytext"))
+    lines = [
+        f"trm-edu {__version__}, Python {found['python']}",
+        *(f"  {name} {version or 'not installed'}" for name, version in versions.items()),
+        f"device: {device} ({found['processor']})",
+        f"  matrix products: {rates['float32']:.0f} GFLOP/s in float32, {rates['bfloat16']:.0f} in bfloat16; "
+        f"training will use {dtype}",
+        f"  torch.compile: {'a C++ compiler is there' if compiler else 'no C++ compiler found; recipes run uncompiled'}",
+        f"data ({DATA_VARIABLE}={folder or 'not set'}):",
+        *(f"  {name}: {'found' if there else 'not in that folder'}" for name, there in data.items()),
+        "networks:",
+        *(
+            f"  {name}: runs, {'solved' if entry['solved_a_generated_puzzle'] else 'did not solve'} a generated puzzle"
+            for name, entry in networks.items()
+        ),
+        "lessons: " + ("ready (make lab)" if lesson else 'install the course with pip install "trm-edu[course]"'),
+        "training here: `trm-edu train laptop-sudoku6` takes about a minute on two cores",
+    ]
+    say(found, args.json, lines)
+    return 0
+
+
+# --- data -----------------------------------------------------------------------------------------------------------
+
+
+def data(args: argparse.Namespace) -> int:
+    """Which puzzles and data sets are known; with a name, load it and describe it."""
+    from trm_edu.data import DATA_SETS, load_puzzles
+    from trm_edu.tasks import get_task, task_names
+
+    if args.name is None:
+        tasks = {name: get_task(name).symmetries() for name in task_names()}
+        sets = {name: entry.title for name, entry in DATA_SETS.items()}
+        lines = ["tasks:", *(f"  {k}: symmetries: {v}" for k, v in tasks.items())]
+        lines += ["data sets:", *(f"  {k}: {v}" for k, v in sets.items()), "  generated: made here, needs --count"]
+        say({"tasks": tasks, "data_sets": sets}, args.json, lines)
+        return 0
+    task = get_task(args.task or (DATA_SETS[args.name].task if args.name in DATA_SETS else "sudoku6"))
+    puzzles = load_puzzles(args.name, task, count=args.count, seed=args.seed)
+    shown = [task.decode(question) for question in puzzles.questions[: args.show]]
+    lines = [puzzles.describe(), *(task.format_grid(question) + "\n" for question in puzzles.questions[: args.show])]
+    say({"source": puzzles.source, "count": len(puzzles), "distinct": puzzles.distinct, "puzzles": shown}, args.json, lines)
+    return 0
+
+
+# --- train ----------------------------------------------------------------------------------------------------------
+
+
+def train_command(argv: list[str]) -> int:
+    """`trm-edu train NAME [--field value ...]`; the options are the fields of the recipe."""
+    import tyro
+
+    from trm_edu.recipes import RECIPES, Recipe, get_recipe
+
+    usage = f"trm-edu train NAME [--out FOLDER] [--json] [--FIELD VALUE ...], NAME one of: {', '.join(RECIPES)}"
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage + "\n`trm-edu train NAME --help` lists every field of a recipe with its meaning.")
+        return 0 if argv else EXIT_WRONG_INPUT
+    name, rest = argv[0], argv[1:]
+    if name.startswith("-"):
+        raise DataError(f"the name of a recipe comes first, then options such as {name}: {usage}")
+    own = OneLineParser(prog=f"trm-edu train {name}", add_help=False)
+    own.add_argument("--out", default=None)
+    own.add_argument("--json", action="store_true")
+    default = get_recipe(name)
+    options, rest = own.parse_known_args(rest)
+    recipe = tyro.cli(Recipe, default=default, args=rest, prog=f"trm-edu train {name} [--out FOLDER] [--json]")
+
+    from trm_edu.train import load_sets, train
+
+    sets = load_sets(recipe)
+    if not options.json:
+        print(f"training on {sets[0].describe()}\nmeasuring on {sets[1].describe()}", flush=True)
+    folder = Path(options.out or f"runs/{recipe.name}-seed{recipe.seed}")
+    run = train(recipe, folder, sets=sets, progress=not options.json)
+    score = run.evaluation
+    steps = [k for k in (1, 4, 16) if k <= score.n_supervision]
+    value = {"recipe": recipe.as_dict(), "folder": str(folder), "seconds": run.seconds, **score.as_dict()}
+    lines = [
+        score.describe(),
+        "exact after step " + ", ".join(f"{k}: {score.exact[k - 1]:.1%}" for k in steps),
+        f"{run.seconds:.1f} s; weights and log in {folder}",
+    ]
+    say(value, options.json, lines)
+    return 0
+
+
+# --- evaluate -------------------------------------------------------------------------------------------------------
+
+
+def checkpoint_for(path: str | None, task: str):
+    from trm_edu.checkpoints import load_model, shipped_model
+
+    return load_model(path) if path else shipped_model(task)
+
+
+def evaluate_command(args: argparse.Namespace) -> int:
+    """Exact accuracy of a network on a puzzle set."""
+    from trm_edu.data import load_puzzles
+    from trm_edu.evaluate import evaluate
+    from trm_edu.solve import check_fits
+    from trm_edu.tasks import get_task
+
+    checkpoint = checkpoint_for(args.weights, args.task or "sudoku9")
+    task = get_task(args.task or checkpoint.task)
+    check_fits(checkpoint.model, task)
+    puzzles = load_puzzles(args.data, task, count=args.count, seed=args.seed, clues=args.clues)
+    score = evaluate(checkpoint.model, puzzles, n_supervision=args.steps, regime=checkpoint.regime)
+    steps = [k for k in (1, 2, 4, 8, 16, 32, 64) if k <= score.n_supervision]
+    lines = [score.describe(), *(f"  after step {k:2d}: {score.exact[k - 1]:.1%}" for k in steps)]
+    say(score.as_dict(), args.json, [*lines, f"  {score.evaluation_seconds:.1f} s"])
+    return 0
+
+
+# --- solve ----------------------------------------------------------------------------------------------------------
+
+
+def read_puzzle(text: str) -> str:
+    """The puzzle itself, or the content of a file if it is given as @FILE, or standard input if it is -."""
+    if text == "-":
+        return sys.stdin.read()
+    if text.startswith("@"):
+        path = Path(text[1:])
+        if not path.is_file():
+            raise DataError(f"{path} is not a file; give the puzzle itself, @FILE with a puzzle in it, or - for stdin")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} cannot be read as text: {error}") from None
+    return text
+
+
+def task_of(text: str, weights_task: str | None) -> str:
+    """Which Sudoku a puzzle is: by the number of its cells."""
+    from trm_edu.tasks import get_task
+
+    cells = sum(not (ch.isspace() or ch in "|+-") for ch in text)
+    sizes = {16: "sudoku4", 36: "sudoku6", 81: "sudoku9"}
+    if cells in sizes:
+        return sizes[cells]
+    if weights_task:
+        return weights_task
+    get_task("sudoku9").encode(text)  # says exactly what is wrong with the text
+    raise DataError(f"the puzzle has {cells} cells; it must have 81 (9x9), 36 (6x6) or 16 (4x4)")
+
+
+def solve_command(args: argparse.Namespace) -> int:
+    """Solve a puzzle, show every step, verify the answer."""
+    from trm_edu.solve import check_input, solve
+    from trm_edu.tasks import get_task
+
+    text = read_puzzle(args.puzzle)
+    task = get_task(args.task or task_of(text, None))
+    question = task.encode(text)
+    check_input(task, question)
+    checkpoint = checkpoint_for(args.weights, task.name)
+
+    def show(step: Any) -> None:
+        print(f"step {step.number}, sure to be done: {step.halt_probability:.0%}")
+        print(task.format_grid(step.answer) + "\n", flush=True)
+
+    quiet = args.json or args.quiet
+    if not quiet:
+        print("question\n" + task.format_grid(question) + "\n")
+    budget = {"n_supervision": args.steps, "starts": args.starts, "seed": args.seed}
+    solution = solve(checkpoint.model, task, question, **budget, checked=True, on_step=None if quiet else show)
+    best = solution.best
+    value = {
+        "solved": solution.solved,
+        "answer": task.decode(best.answer),
+        "start": best.start,
+        "steps": len(best.steps),
+        "attempts": len(solution.attempts),
+        "supervision_steps": solution.steps_used,
+        "violations": best.violations,
+        "seconds": solution.seconds,
+        "trained_on": checkpoint.regime,
+    }
+    tried = f"{len(solution.attempts)} start{'s' if len(solution.attempts) > 1 else ''}, {solution.steps_used} steps"
+    if solution.solved:
+        if best.start > 1 and not quiet:
+            print(f"start {best.start} (the puzzle turned by a symmetry)\n{task.format_grid(best.answer)}\n")
+        lines = [f"solved and verified: {task.decode(best.answer)}", f"  {tried}, {solution.seconds:.2f} s"]
+    else:
+        belief = "believes that it is done" if best.said_done else "does not believe that it is done"
+        lines = [
+            f"not solved: the best answer breaks {len(best.violations)} rules, and the network {belief}",
+            *(f"  {line}" for line in best.violations[:3]),
+            f"  {tried}, {solution.seconds:.2f} s; more starts may help: --starts {4 * args.starts}",
+        ]
+    say(value, args.json, lines)
+    return 0 if solution.solved else EXIT_NO
+
+
+# --- verify ---------------------------------------------------------------------------------------------------------
+
+
+def verify_command(args: argparse.Namespace) -> int:
+    """Replay reference vectors; one line a file."""
+    from trm_edu.verify import verify_folder
+
+    reports = verify_folder(Path(args.folder))
+    rows = [{"file": r.file, "passed": r.passed, "errors": r.errors, "halting": r.halting, "problem": r.problem} for r in reports]
+    say({"passed": all(r.passed for r in reports), "files": rows}, args.json, [report.line() for report in reports])
+    return 0 if all(report.passed for report in reports) else EXIT_NO
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog="trm-edu", description="Learn, train and use the Tiny Recursive Model.")
+    parser.add_argument("--version", action="version", version=f"trm-edu {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=OneLineParser)
+
+    def command(name: str, function: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(function=function)
+        sub.add_argument("--json", action="store_true", help="print one JSON object for a program to read")
+        return sub
+
+    command("doctor", doctor, "what is installed, which device, what will run here")
+
+    sub = command("data", data, "list tasks and data sets, or load one and describe it")
+    sub.add_argument("name", nargs="?", help="a data set, a CSV file, or generated")
+    sub.add_argument("--task", help="which puzzle (sudoku4, sudoku6, sudoku9)")
+    sub.add_argument("--count", type=int, help="how many puzzles")
+    sub.add_argument("--seed", type=int, default=0, help="of the draw or the generator")
+    sub.add_argument("--show", type=int, default=1, help="print the first puzzles")
+
+    commands.add_parser("train", help="train a recipe: trm-edu train laptop-sudoku6", add_help=False)
+
+    sub = command("evaluate", evaluate_command, "exact accuracy of a network on a puzzle set")
+    sub.add_argument("weights", nargs="?", help="a .safetensors file (default: the shipped network of the task)")
+    sub.add_argument("--task", help="which puzzle (default: the one the network was trained on)")
+    sub.add_argument("--data", default="generated", help="a data set, a CSV file, or generated (default)")
+    sub.add_argument("--count", type=int, default=1000, help="how many puzzles (default 1000)")
+    sub.add_argument("--clues", type=int, help="generated Sudoku only: stop removing clues at this number")
+    sub.add_argument("--seed", type=int, default=1, help="of the draw or the generator")
+    sub.add_argument("--steps", type=int, default=16, help="supervision steps (default 16)")
+
+    sub = command("solve", solve_command, "solve a puzzle of 81, 36 or 16 characters (. for a blank)")
+    sub.add_argument("puzzle", help="the cells row by row, or @FILE, or - for standard input")
+    sub.add_argument("--weights", help="a .safetensors file (default: the shipped network)")
+    sub.add_argument("--task", help="which puzzle (default: by the number of cells)")
+    sub.add_argument("--steps", type=int, default=32, help="most supervision steps of one start (default 32)")
+    sub.add_argument("--starts", type=int, default=16, help="most starts (default 16)")
+    sub.add_argument("--seed", type=int, default=0, help="of the further starts")
+    sub.add_argument("--quiet", action="store_true", help="only the result")
+
+    sub = command("verify", verify_command, "prove parity with the authors' code on a folder of reference vectors")
+    sub.add_argument("folder", help="for example tests/golden")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status. Errors of the input are one line on stderr and status 2."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if argv[:1] == ["train"]:
+            return train_command(argv[1:])
+        args = build_parser().parse_args(argv)
+        for name in ("count", "steps", "starts"):
+            value = getattr(args, name, None)
+            if value is not None and value < 1:
+                raise DataError(f"--{name} is {value}; it must be at least 1")
+        return args.function(args)
+    except TrmEduError as error:
+        print(f"trm-edu: {error}", file=sys.stderr)
+        return EXIT_WRONG_INPUT
+    except KeyboardInterrupt:
+        print("trm-edu: stopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""The training loop: refill, improve, compare, step. The same loop trains a 90,000-weight network on a laptop.
+
+Read `train` from top to bottom; everything above it is preparation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from trm_edu import __version__
+from trm_edu.checkpoints import save_model
+from trm_edu.data import BatchStream, load_puzzles
+from trm_edu.devices import device_name, faster_dtype, pick_device
+from trm_edu.errors import TrmEduError
+from trm_edu.evaluate import Evaluation, evaluate
+from trm_edu.interface import parameter_count
+from trm_edu.losses import cell_loss_named, supervision_loss
+from trm_edu.optim import EMA, learning_rate, make_optimizers
+from trm_edu.recipes import Recipe
+from trm_edu.supervision import initial_carry, q_continue_target, supervision_step
+from trm_edu.tasks import PuzzleSet
+from trm_edu.variants import build_model
+
+REPORT_EVERY = 20  # steps between looks at the loss: each one makes the processor wait
+
+
+class Diverged(TrmEduError):
+    """The loss stopped being a number."""
+
+
+@dataclass
+class Run:
+    """A finished run: the averaged model, its final evaluation, and the log."""
+
+    model: nn.Module
+    recipe: Recipe
+    evaluation: Evaluation
+    log: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    path: Path | None = None
+
+
+def load_sets(recipe: Recipe) -> tuple[PuzzleSet, PuzzleSet]:
+    """Training and evaluation puzzles. No symmetry turns one of the latter into one of the former."""
+    training = load_puzzles(recipe.train_data, recipe.task, count=recipe.train_count, seed=recipe.data_seed)
+    count, seed = recipe.eval_count, recipe.data_seed + 1
+    return training, load_puzzles(recipe.eval_data, recipe.task, count=count, seed=seed, exclude=training)
+
+
+def make_model(recipe: Recipe, device: torch.device) -> nn.Module:
+    """A freshly initialised model; the recipe's seed decides its weights."""
+    dtype = faster_dtype(device) if recipe.dtype == "auto" else recipe.dtype
+    torch.manual_seed(recipe.seed)
+    return build_model(recipe.model, recipe.model_config(dtype)).to(device)
+
+
+class Log:
+    """Rows as JSON lines in `folder`/log.jsonl, if there is a folder, and in memory."""
+
+    def __init__(self, folder: Path | None, on_row: Callable[[dict[str, Any]], None] | None):
+        self.rows: list[dict[str, Any]] = []
+        self.on_row = on_row
+        self.file = None
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.file = (folder / "log.jsonl").open("w", encoding="utf-8")
+
+    def write(self, kind: str, **row: Any) -> None:
+        row = {"kind": kind, **row}
+        self.rows.append(row)
+        if self.file:
+            self.file.write(json.dumps(row) + "\n")
+            self.file.flush()
+        if self.on_row:
+            self.on_row(row)
+
+
+def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
+    """Every group's learning rate is its own peak times the schedule's factor."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+
+
+def train(
+    recipe: Recipe,
+    folder: Path | str | None = None,
+    *,
+    sets: tuple[PuzzleSet, PuzzleSet] | None = None,
+    progress: bool = True,
+    on_row: Callable[[dict[str, Any]], None] | None = None,
+) -> Run:
+    """Train a recipe from scratch; save `log.jsonl` and `model.safetensors` if a folder is given.
+
+    sets: training and evaluation puzzles, if they are at hand already. on_row: called with every row of the log.
+    The averaged (EMA) weights are evaluated, returned and saved. Raises RecipeError or DataError before the first step
+    if something cannot work, Diverged if the loss becomes NaN or infinite.
+    """
+    device = pick_device(recipe.device)
+    training, held_out = sets or load_sets(recipe)
+    model = make_model(recipe, device)
+    averaged = make_model(recipe, device)  # same start; receives the moving average
+    step_model = torch.compile(model) if recipe.compile else model
+    optimizers = make_optimizers(
+        model, recipe.optimizer, lr=recipe.lr, weight_decay=recipe.weight_decay, muon_lr=recipe.muon_lr
+    )
+    ema, cell_loss = EMA(model, recipe.ema), cell_loss_named(recipe.loss)
+    stream = BatchStream(training, recipe.batch_size, seed=recipe.seed, device=device, augment=recipe.augment)
+    exploration = torch.Generator(device).manual_seed(recipe.seed + 1)
+    schedule = {"base": 1.0, "warmup": recipe.warmup, "total": recipe.steps, "min_ratio": recipe.min_lr_ratio}
+    rule = {"n_supervision": recipe.n_supervision, "exploration": recipe.exploration, "q_learning": recipe.q_learning}
+    part = held_out.take(slice(recipe.eval_part))
+    folder = None if folder is None else Path(folder)
+    log = Log(folder, on_row)
+    log.write(
+        "start",
+        recipe=recipe.as_dict(),
+        training=training.describe(),
+        held_out=held_out.describe(),
+        parameters=parameter_count(model),
+        dtype=model.config.dtype,
+        device=device_name(device),
+        versions={"trm_edu": __version__, "torch": torch.__version__, "python": sys.version.split()[0]},
+    )
+
+    def measure(puzzles: PuzzleSet) -> Evaluation:
+        ema.copy_to(averaged)
+        averaged.load_state_dict(dict(model.named_buffers()), strict=False)
+        return evaluate(averaged, puzzles, n_supervision=recipe.n_supervision, regime=training.describe())
+
+    model.train()
+    carry = initial_carry(model, next(stream))
+    bar = tqdm(total=recipe.steps, desc=recipe.name, unit="step", disable=not progress, mininterval=0.5)
+    started, shown = time.perf_counter(), {}
+    step = 0
+    for step in range(1, recipe.steps + 1):
+        set_rates(optimizers, learning_rate(step, **schedule))
+        carry, output = supervision_step(step_model, carry, next(stream), **rule, generator=exploration)
+        target = q_continue_target(step_model, carry, recipe.n_supervision) if recipe.q_learning else None
+        loss = supervision_loss(
+            output, carry.batch.labels, cell_loss=cell_loss, halt_weight=recipe.halt_weight, continue_target=target
+        )
+        (loss.total / recipe.batch_size).backward()
+        if recipe.clip:
+            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip, foreach=True)
+        for optimizer in optimizers:
+            optimizer.step()
+        model.zero_grad()
+        ema.update()
+
+        if step % REPORT_EVERY == 0 or step == recipe.steps:
+            value = loss.answer.item() / recipe.batch_size
+            if not math.isfinite(value):
+                raise Diverged(f"the loss is {value} at step {step}; try a smaller lr (now {recipe.lr}) or a clip of 1")
+            shown |= {"loss": f"{value:.3f}"}
+            bar.update(step - bar.n)
+            bar.set_postfix(shown)
+            seconds = time.perf_counter() - started
+            log.write("step", step=step, seconds=seconds, loss=value, halt=loss.halt.item() / recipe.batch_size)
+            if recipe.max_seconds and seconds > recipe.max_seconds:
+                break
+        if step % recipe.eval_every == 0 and step < recipe.steps:
+            score = measure(part)
+            shown |= {"exact": f"{score.score:.1%}"}
+            bar.set_postfix(shown)
+            log.write("eval", step=step, seconds=time.perf_counter() - started, **score.as_dict())
+    bar.close()
+
+    train_seconds = time.perf_counter() - started
+    final = measure(held_out)
+    seconds = time.perf_counter() - started
+    log.write("end", step=step, train_seconds=train_seconds, seconds=seconds, **final.as_dict())
+    path = None
+    if folder is not None:
+        metrics = {
+            "trained_on": training.describe(),
+            "exact": final.score,
+            "interval": final.interval,
+            "evaluated_on": final.source,
+            "steps": step,
+            "seconds": train_seconds,
+            "device": device_name(device),
+        }
+        path = save_model(folder / "model.safetensors", averaged, task=recipe.task, recipe=recipe.as_dict(), metrics=metrics)
+    return Run(averaged.eval(), recipe, final, log.rows, seconds, path)
