@@ -23,7 +23,12 @@ from trm_edu.interface import ModelConfig
 from trm_edu.variants import MODELS, build_model, model_name
 
 POSITIONS = {"rope": "rotary", "learned": "learned", "none": "none", None: "none"}
-WRAPPERS = ("_orig_mod.", "module.", "model.", "inner.")  # torch.compile, DistributedDataParallel, loss head, ACT wrapper
+WRAPPERS = (
+    "_orig_mod.",
+    "module.",
+    "model.",
+    "inner.",
+)  # torch.compile, DistributedDataParallel, loss head, ACT wrapper
 
 
 def strip_wrappers(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -140,7 +145,9 @@ def from_authors(state_dict: Mapping[str, Tensor], config: Mapping[str, Any], na
         if weights[key].shape != wanted[key][0].shape
     ]
     if missing or extra or shapes:
-        told = [f"missing {', '.join(missing)}"] * bool(missing) + [f"left over {', '.join(extra)}"] * bool(extra) + shapes
+        told = (
+            [f"missing {', '.join(missing)}"] * bool(missing) + [f"left over {', '.join(extra)}"] * bool(extra) + shapes
+        )
         raise CheckpointError(f"these weights are not those of a {name} of this configuration: {'; '.join(told)}")
     with torch.no_grad():
         for key, (tensor, _) in wanted.items():

@@ -81,8 +81,8 @@ def load_model(path: Path | str, *, device: torch.device | str = "cpu", dtype: s
         raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from None
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} has format {metadata.get('format', 'unknown')!r}, not {FORMAT!r}; for the authors' checkpoints use "
-            "trm_edu.authors.from_authors"
+            f"{path} has format {metadata.get('format', 'unknown')!r}, not {FORMAT!r}; "
+            "for the authors' checkpoints use trm_edu.authors.from_authors"
         )
     try:
         config = json.loads(metadata["config"]) | ({"dtype": dtype} if dtype else {})

@@ -51,7 +51,17 @@ def doctor(args: argparse.Namespace) -> int:
 
     device = pick_device()
     versions = {}
-    for package in ("torch", "numpy", "numba", "safetensors", "jupyterlab", "ipywidgets", "matplotlib", "jupytext", "nbval"):
+    for package in (
+        "torch",
+        "numpy",
+        "numba",
+        "safetensors",
+        "jupyterlab",
+        "ipywidgets",
+        "matplotlib",
+        "jupytext",
+        "nbval",
+    ):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -86,7 +96,7 @@ def doctor(args: argparse.Namespace) -> int:
         f"device: {device} ({found['processor']})",
         f"  matrix products: {rates['float32']:.0f} GFLOP/s in float32, {rates['bfloat16']:.0f} in bfloat16; "
         f"training will use {dtype}",
-        f"  torch.compile: {'a C++ compiler is there' if compiler else 'no C++ compiler found; recipes run uncompiled'}",
+        f"  torch.compile: {'a C++ compiler is there' if compiler else 'no C++ compiler; recipes run uncompiled'}",
         f"data ({DATA_VARIABLE}={folder or 'not set'}):",
         *(f"  {name}: {'found' if there else 'not in that folder'}" for name, there in data.items()),
         "networks:",
@@ -120,7 +130,11 @@ def data(args: argparse.Namespace) -> int:
     puzzles = load_puzzles(args.name, task, count=args.count, seed=args.seed)
     shown = [task.decode(question) for question in puzzles.questions[: args.show]]
     lines = [puzzles.describe(), *(task.format_grid(question) + "\n" for question in puzzles.questions[: args.show])]
-    say({"source": puzzles.source, "count": len(puzzles), "distinct": puzzles.distinct, "puzzles": shown}, args.json, lines)
+    say(
+        {"source": puzzles.source, "count": len(puzzles), "distinct": puzzles.distinct, "puzzles": shown},
+        args.json,
+        lines,
+    )
     return 0
 
 
@@ -281,7 +295,10 @@ def verify_command(args: argparse.Namespace) -> int:
     from trm_edu.verify import verify_folder
 
     reports = verify_folder(Path(args.folder))
-    rows = [{"file": r.file, "passed": r.passed, "errors": r.errors, "halting": r.halting, "problem": r.problem} for r in reports]
+    rows = [
+        {"file": r.file, "passed": r.passed, "errors": r.errors, "halting": r.halting, "problem": r.problem}
+        for r in reports
+    ]
     say({"passed": all(r.passed for r in reports), "files": rows}, args.json, [report.line() for report in reports])
     return 0 if all(report.passed for report in reports) else EXIT_NO
 

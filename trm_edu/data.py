@@ -164,7 +164,9 @@ def find_file(name: str) -> Path:
         if path.exists():
             return path
     if data_set.repo is None:
-        where = f"{DATA_VARIABLE} is {folder!r} and holds no {data_set.local}" if folder else f"{DATA_VARIABLE} is not set"
+        where = (
+            f"{DATA_VARIABLE} is {folder!r} and holds no {data_set.local}" if folder else f"{DATA_VARIABLE} is not set"
+        )
         raise DataError(
             f"{name} ({data_set.title}) is not here: {where}. Set {DATA_VARIABLE} to a folder that holds "
             f"{data_set.local}, give a CSV file instead, or use --data generated"
@@ -223,7 +225,9 @@ class BatchStream:
     The labels cover every cell, clues included, as in the published code.
     """
 
-    def __init__(self, puzzles: PuzzleSet, batch_size: int, *, seed: int, device: torch.device | str, augment: bool = True):
+    def __init__(
+        self, puzzles: PuzzleSet, batch_size: int, *, seed: int, device: torch.device | str, augment: bool = True
+    ):
         self.task = get_task(puzzles.task)
         self.questions, self.answers = as_tensor(puzzles.questions, device), as_tensor(puzzles.answers, device)
         self.batch_size, self.augment, self.device = batch_size, augment, torch.device(device)

@@ -22,7 +22,9 @@ def pick_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise RecipeError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try auto or cpu") from None
+        raise RecipeError(
+            f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try auto or cpu"
+        ) from None
     return device
 
 

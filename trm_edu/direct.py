@@ -1,4 +1,4 @@
-"""Direct prediction: the same blocks, each used once, no recursion and no state. The baseline of the paper's table 4."""
+"""Direct prediction: the same blocks, each used once, no recursion, no state. The baseline of the paper's table 4."""
 
 from __future__ import annotations
 

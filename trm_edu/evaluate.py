@@ -1,4 +1,4 @@
-"""How many puzzles a network solves, after each supervision step, with an interval and with the source of the puzzles."""
+"""How many puzzles a network solves after each supervision step, with an interval and the source of the puzzles."""
 
 from __future__ import annotations
 
@@ -57,14 +57,19 @@ class Evaluation:
         """One line with everything that a score must be quoted with."""
         low, high = self.interval
         return (
-            f"exact {self.score:.1%} [{low:.1%}, {high:.1%}] of {self.count:,} puzzles after {self.n_supervision} steps; "
-            f"{self.source}; trained on {self.regime}"
+            f"exact {self.score:.1%} [{low:.1%}, {high:.1%}] of {self.count:,} puzzles after "
+            f"{self.n_supervision} steps; {self.source}; trained on {self.regime}"
         )
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, puzzles: PuzzleSet, *, n_supervision: int = 16, batch_size: int = 256, regime: str = "unknown puzzles"
+    model: nn.Module,
+    puzzles: PuzzleSet,
+    *,
+    n_supervision: int = 16,
+    batch_size: int = 256,
+    regime: str = "unknown puzzles",
 ) -> Evaluation:
     """Run every puzzle for `n_supervision` steps from a fresh start. A model in training mode is put back into it."""
     was_training, device = model.training, next(model.parameters()).device

@@ -122,7 +122,9 @@ class InputEmbedding(nn.Module):
         learned = config.positions == "learned"
         self.positions = Embedding(config.n_positions, config.hidden, std=std) if learned else None
 
-    def forward(self, inputs: Int[Tensor, "B L"], puzzle_ids: Int[Tensor, " B"] | None = None) -> Float[Tensor, "B S D"]:
+    def forward(
+        self, inputs: Int[Tensor, "B L"], puzzle_ids: Int[Tensor, " B"] | None = None
+    ) -> Float[Tensor, "B S D"]:
         config, dtype = self.config, self.config.torch_dtype
         x = self.tokens(inputs, dtype)
         if self.puzzle is not None:
@@ -174,5 +176,5 @@ def start_vector(config: ModelConfig) -> Float[Tensor, " D"]:
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Number of trained weights. The table of puzzle embeddings and the fixed starts are not counted, as in the paper."""
+    """Number of trained weights. As in the paper, puzzle embeddings and fixed starts are not counted."""
     return sum(p.numel() for p in model.parameters())

@@ -46,7 +46,9 @@ class Linear(nn.Module):
 
     def __init__(self, fan_in: int, fan_out: int, *, bias: bool = False, std: float | None = None):
         super().__init__()
-        self.weight = nn.Parameter(truncated_normal_(torch.empty(fan_out, fan_in), fan_in**-0.5 if std is None else std))
+        self.weight = nn.Parameter(
+            truncated_normal_(torch.empty(fan_out, fan_in), fan_in**-0.5 if std is None else std)
+        )
         self.bias = nn.Parameter(torch.zeros(fan_out)) if bias else None
 
     def forward(self, x: Float[Tensor, "*shape fan_in"]) -> Float[Tensor, "*shape fan_out"]:
@@ -71,7 +73,7 @@ def swiglu_width(dim: int, expansion: float, multiple: int) -> int:
 
 
 class SwiGLU(nn.Module):
-    """down(silu(gate(x)) * up(x)), with gate and up in one matrix. Acts on the last axis (Shazeer, arXiv 2002.05202)."""
+    """down(silu(gate(x)) * up(x)), gate and up in one matrix. Acts on the last axis (Shazeer, arXiv 2002.05202)."""
 
     def __init__(self, dim: int, expansion: float, multiple: int):
         super().__init__()

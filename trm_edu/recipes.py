@@ -38,9 +38,11 @@ class Recipe:
     prefix_len: int = 0  # positions of the puzzle embedding before the cells (16 in the published code)
     swiglu_multiple: int = 8  # SwiGLU widths are rounded up to a multiple of this (256 in the published code)
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # of the forward pass; auto measures which is faster
+    start_from: str | None = None  # weights to start from instead of a random draw (T and n may differ)
     # Supervision
     n_supervision: int = 16  # steps after which a slot halts whatever the network says
     exploration: float = 0.1  # probability that a slot must reach a random minimal age
+    stagger: bool = True  # start the first puzzles at random ages (the published code starts them all at 0)
     q_learning: bool = False  # HRM's continue head with its second forward pass
     loss: str = "stablemax32"  # stablemax, stablemax32, softmax or softmax_smooth
     halt_weight: float = 0.5  # weight of the halting loss
@@ -102,12 +104,7 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(name="laptop-sudoku6"),
-    )
-}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (Recipe(name="laptop-sudoku6"),)}
 
 
 def get_recipe(name: str) -> Recipe:

@@ -10,7 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,18 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from trm_edu import __version__
-from trm_edu.checkpoints import save_model
+from trm_edu.checkpoints import load_model, save_model
 from trm_edu.data import BatchStream, load_puzzles
 from trm_edu.devices import device_name, faster_dtype, pick_device
-from trm_edu.errors import TrmEduError
+from trm_edu.errors import RecipeError, TrmEduError
 from trm_edu.evaluate import Evaluation, evaluate
 from trm_edu.interface import parameter_count
 from trm_edu.losses import cell_loss_named, supervision_loss
 from trm_edu.optim import EMA, learning_rate, make_optimizers
 from trm_edu.recipes import Recipe
-from trm_edu.supervision import initial_carry, q_continue_target, supervision_step
+from trm_edu.supervision import Carry, initial_carry, q_continue_target, supervision_step
 from trm_edu.tasks import PuzzleSet
-from trm_edu.variants import build_model
+from trm_edu.variants import build_model, model_name
 
 REPORT_EVERY = 20  # steps between looks at the loss: each one makes the processor wait
 
@@ -59,10 +59,18 @@ def load_sets(recipe: Recipe) -> tuple[PuzzleSet, PuzzleSet]:
 
 
 def make_model(recipe: Recipe, device: torch.device) -> nn.Module:
-    """A freshly initialised model; the recipe's seed decides its weights."""
+    """A freshly initialised model (the recipe's seed decides its weights), or the weights that it starts from."""
     dtype = faster_dtype(device) if recipe.dtype == "auto" else recipe.dtype
     torch.manual_seed(recipe.seed)
-    return build_model(recipe.model, recipe.model_config(dtype)).to(device)
+    model = build_model(recipe.model, recipe.model_config(dtype))
+    if recipe.start_from:
+        first = load_model(recipe.start_from).model
+        if model_name(first) != recipe.model or replace(first.config, T=1, n=1, dtype=dtype) != replace(
+            model.config, T=1, n=1
+        ):
+            raise RecipeError(f"{recipe.start_from} holds {first.config}; the recipe asks for {model.config}")
+        model.load_state_dict(first.state_dict())
+    return model.to(device)
 
 
 class Log:
@@ -84,6 +92,16 @@ class Log:
             self.file.flush()
         if self.on_row:
             self.on_row(row)
+
+
+def stagger(carry: Carry, n_supervision: int, generator: torch.Generator) -> Carry:
+    """Give the first puzzles random ages, so that the slots do not all take new puzzles at the same step.
+
+    Without it every slot halts at step 16, 32, 48, ...: until the network learns to halt, 16 optimizer steps in a
+    row see the very same puzzles.
+    """
+    ages = torch.randint(n_supervision, carry.steps.shape, generator=generator, device=carry.steps.device)
+    return carry._replace(steps=ages.to(carry.steps.dtype), halted=torch.zeros_like(carry.halted))
 
 
 def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
@@ -139,8 +157,26 @@ def train(
         averaged.load_state_dict(dict(model.named_buffers()), strict=False)
         return evaluate(averaged, puzzles, n_supervision=recipe.n_supervision, regime=training.describe())
 
+    def save(score: Evaluation, step: int, seconds: float) -> Path | None:
+        """The averaged weights with everything that a score must be quoted with."""
+        if folder is None:
+            return None
+        metrics = {
+            "trained_on": training.describe(),
+            "exact": score.score,
+            "interval": score.interval,
+            "evaluated_on": score.source,
+            "steps": step,
+            "seconds": seconds,
+            "device": device_name(device),
+        }
+        path = folder / "model.safetensors"
+        return save_model(path, averaged, task=recipe.task, recipe=recipe.as_dict(), metrics=metrics)
+
     model.train()
     carry = initial_carry(model, next(stream))
+    if recipe.stagger:
+        carry = stagger(carry, recipe.n_supervision, exploration)
     bar = tqdm(total=recipe.steps, desc=recipe.name, unit="step", disable=not progress, mininterval=0.5)
     started, shown = time.perf_counter(), {}
     step = 0
@@ -175,22 +211,12 @@ def train(
             shown |= {"exact": f"{score.score:.1%}"}
             bar.set_postfix(shown)
             log.write("eval", step=step, seconds=time.perf_counter() - started, **score.as_dict())
+            save(score, step, time.perf_counter() - started)
     bar.close()
 
     train_seconds = time.perf_counter() - started
     final = measure(held_out)
     seconds = time.perf_counter() - started
     log.write("end", step=step, train_seconds=train_seconds, seconds=seconds, **final.as_dict())
-    path = None
-    if folder is not None:
-        metrics = {
-            "trained_on": training.describe(),
-            "exact": final.score,
-            "interval": final.interval,
-            "evaluated_on": final.source,
-            "steps": step,
-            "seconds": train_seconds,
-            "device": device_name(device),
-        }
-        path = save_model(folder / "model.safetensors", averaged, task=recipe.task, recipe=recipe.as_dict(), metrics=metrics)
+    path = save(final, step, train_seconds)
     return Run(averaged.eval(), recipe, final, log.rows, seconds, path)

@@ -34,6 +34,9 @@ class State(NamedTuple):
     z: Float[Tensor, "B S D"]
 
 
+AnyState = tuple[Tensor, ...]  # a State here, another NamedTuple of tensors in HRM and the variants
+
+
 class TRM(nn.Module):
     """One network, two states.
 
@@ -71,20 +74,20 @@ class TRM(nn.Module):
         y = self.network(y, z, self.rotary)
         return State(y, z)
 
-    def deep_recursion(self, x: Float[Tensor, "B S D"], state: State) -> State:
+    def deep_recursion(self, x: Float[Tensor, "B S D"], state: AnyState) -> AnyState:
         """T latent recursions; gradients flow through the last one only, all n + 1 evaluations of it."""
         with torch.no_grad():
             for _ in range(self.config.T - 1):
                 state = self.latent_recursion(x, state)
         return self.latent_recursion(x, state)
 
-    def answer_state(self, state: State) -> Float[Tensor, "B S D"]:
+    def answer_state(self, state: AnyState) -> Float[Tensor, "B S D"]:
         """The state that the heads read."""
         return state[0]
 
     def forward(
-        self, inputs: Int[Tensor, "B L"], state: State, puzzle_ids: Int[Tensor, " B"] | None = None
-    ) -> tuple[State, Output]:
+        self, inputs: Int[Tensor, "B L"], state: AnyState, puzzle_ids: Int[Tensor, " B"] | None = None
+    ) -> tuple[AnyState, Output]:
         """One supervision step. The state that comes back is detached: no gradient passes from step to step."""
         x = self.embed(inputs, puzzle_ids)
         state = self.deep_recursion(x, state)

@@ -51,7 +51,7 @@ class SingleState(NamedTuple):
 
 
 class SingleZ(TRM):
-    """One state does everything: it thinks n times with the question, then once without it, and is read as the answer."""
+    """One state does everything: it thinks n times with the question, once without, and is read as the answer."""
 
     def make_starts(self, config: ModelConfig) -> None:
         self.register_buffer("z_init", start_vector(config))
@@ -127,5 +127,7 @@ def build_model(name: str, config: ModelConfig | dict) -> nn.Module:
     settings = dict(config) if isinstance(config, dict) else asdict(config)
     known = {field.name for field in fields(config_class)}
     if unknown := sorted(set(settings) - known):
-        raise RecipeError(f"unknown model settings {', '.join(unknown)}; {config_class.__name__} has {', '.join(sorted(known))}")
+        raise RecipeError(
+            f"unknown model settings {', '.join(unknown)}; {config_class.__name__} has {', '.join(sorted(known))}"
+        )
     return MODELS[name](config_class(**settings))

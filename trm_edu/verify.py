@@ -97,8 +97,6 @@ def batch_from(vectors: dict[str, np.ndarray], call: int) -> Batch:
     return Batch(read["inputs"], read["labels"], read["puzzle_identifiers"])
 
 
-
-
 def carry_names(model: nn.Module) -> list[str]:
     """The authors' names of the states, in the order of our state tuple (multi-scale pads are compared one by one)."""
     if isinstance(model, SingleZ):
@@ -175,7 +173,9 @@ def verify_model(vectors: dict[str, np.ndarray], meta: dict[str, Any], report: R
 
         for ours, wide_ours, key in zip(output, exact_output, OUT_KEYS, strict=True):
             report.compare("outputs", ours, recorded(key), exact=wide_ours)
-        states = zip(carry_names(model), carry_tensors(model, carry.state), carry_tensors(model, exact.state), strict=True)
+        states = zip(
+            carry_names(model), carry_tensors(model, carry.state), carry_tensors(model, exact.state), strict=True
+        )
         for name, ours, wide_ours in states:
             report.compare("carry", ours, recorded(f"carry/{name}"), exact=wide_ours)
         report.compare("carry", carry.steps, recorded("carry/steps"))
@@ -201,8 +201,9 @@ def verify_evaluation(model: nn.Module, vectors: dict[str, np.ndarray], n_superv
     """A fresh start on the batch that was offered last, all the steps, no halting."""
     last = max(int(key[4 : key.index("/")]) for key in vectors if key.startswith("call"))
     batch = batch_from(vectors, last)
-    runs = zip(deep_supervision(model, batch, n_supervision), deep_supervision(in_float64(model), batch, n_supervision))
-    for step, (output, exact) in enumerate(runs):
+    twin = in_float64(model)
+    runs = (deep_supervision(each, batch, n_supervision) for each in (model, twin))
+    for step, (output, exact) in enumerate(zip(*runs, strict=True)):
         for ours, wide_ours, key in zip(output[:2], exact[:2], OUT_KEYS[:2], strict=True):
             report.compare("evaluation", ours, vectors[f"eval{step}/{key}"], exact=wide_ours)
 
