@@ -43,6 +43,7 @@ class Report:
     halting: tuple[int, int] | None = None
     compared: int = 0
     failed: list[str] = field(default_factory=list)
+    rounding: dict[str, float] = field(default_factory=dict)
     problem: str | None = None
 
     def compare(self, kind: str, ours: Any, theirs: Any, *, exact: Any = None, floor: float = 1.0) -> None:
@@ -51,12 +52,11 @@ class Report:
         `exact` is what we get in float64; see OWN_ROUNDING. A wrong shape or a NaN counts as infinitely wrong.
         """
         error = relative_error(ours, theirs, floor)
-        allowed = TOLERANCE[kind]
-        if exact is not None:
-            allowed = max(allowed, OWN_ROUNDING * relative_error(ours, exact, floor))
-        if not error <= allowed:
+        rounding = 0.0 if exact is None else relative_error(ours, exact, floor)
+        if not error <= max(TOLERANCE[kind], OWN_ROUNDING * rounding):
             self.failed.append(kind)
         self.errors[kind] = max(self.errors.get(kind, 0.0), error)
+        self.rounding[kind] = max(self.rounding.get(kind, 0.0), rounding)
         self.compared += 1
 
     @property
@@ -69,7 +69,10 @@ class Report:
         verdict = "ok  " if self.passed else "FAIL"
         if self.problem:
             return f"{verdict} {self.file}: {self.problem}"
-        parts = [f"{kind} {error:.1e}" for kind, error in self.errors.items()]
+        parts = []
+        for kind, error in self.errors.items():
+            amplified = error > TOLERANCE[kind] and self.rounding[kind] > 0
+            parts.append(f"{kind} {error:.1e}" + f" (own rounding {self.rounding[kind]:.1e})" * amplified)
         if self.halting:
             parts.append(f"halting {self.halting[0]}/{self.halting[1]} decisions agree")
         return f"{verdict} {self.file}: {', '.join(parts)} ({self.compared} arrays)"

@@ -1,0 +1,204 @@
+"""The registry, `PuzzleSet`, and what every registered task must do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from trm_edu import tasks
+from trm_edu.errors import DataError, PuzzleError
+from trm_edu.tasks import PuzzleSet, Sudoku, Task, get_task, register_task, task_names
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """A copy of the registry, so that a test may add to it."""
+    monkeypatch.setattr(tasks, "_TASKS", dict(tasks._TASKS))
+
+
+# --- registry -----------------------------------------------------------------------------------------------------
+
+
+def test_known_tasks():
+    assert {"sudoku4", "sudoku6", "sudoku9"} <= set(task_names())
+    sizes = {name: (get_task(name).vocab_size, get_task(name).seq_len) for name in ("sudoku4", "sudoku6", "sudoku9")}
+    assert sizes == {"sudoku4": (6, 16), "sudoku6": (8, 36), "sudoku9": (11, 81)}
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(DataError, match=r"'sudoku99'.*sudoku4, sudoku6, sudoku9.*Did you mean 'sudoku9'"):
+        get_task("sudoku99")
+
+
+def test_register_a_new_size(registry):
+    task = register_task(Sudoku(2, 4))
+    assert task.name == "sudoku2x4" and get_task("sudoku2x4") is task and "sudoku2x4" in task_names()
+
+
+def test_a_taken_name_needs_replace(registry):
+    with pytest.raises(DataError, match="'sudoku6' exists already"):
+        register_task(Sudoku(2, 3))
+    other = Sudoku(2, 3)
+    assert register_task(other, replace=True) is get_task("sudoku6") is other
+
+
+def test_an_incomplete_task_is_refused(registry):
+    class Half:
+        name = "half"
+        vocab_size = 3
+        seq_len = 4
+        grid_shape = (2, 2)
+
+        def encode(self, text):
+            return np.zeros(4, np.uint8)
+
+    with pytest.raises(DataError, match="Half is no Task.*lacks encode_answer, decode.*draw"):
+        register_task(Half())
+    assert "half" not in task_names()
+
+
+def test_importing_tasks_stays_light():
+    code = "import sys, trm_edu.tasks; print([m for m in ('numba', 'matplotlib', 'IPython') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- puzzle sets --------------------------------------------------------------------------------------------------
+
+
+def small_set(**changes) -> PuzzleSet:
+    arrays = {"questions": np.full((3, 16), 1, np.uint8), "answers": np.full((3, 16), 2, np.uint8)}
+    fields = {"task": "sudoku4", "source": "made up", "distinct": 1, "extra": {"rating": np.arange(3)}}
+    return PuzzleSet(**{**arrays, **fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"questions": np.ones((3, 16), np.int64)}, r"questions: needs uint8 \[N, L\], got int64 \[3, 16\]"),
+        ({"answers": np.ones(16, np.uint8)}, r"answers: needs uint8 \[N, L\], got uint8 \[16\]"),
+        ({"answers": np.ones((2, 16), np.uint8)}, r"one shape, got \[3, 16\] and \[2, 16\]"),
+        ({"distinct": 4}, "distinct is 4, but the set holds 3"),
+        ({"extra": {"rating": np.arange(2)}}, "'rating' has 2 rows, the set has 3"),
+    ],
+)
+def test_puzzle_set_refuses_what_does_not_fit(changes, message):
+    with pytest.raises(DataError, match=message):
+        small_set(**changes)
+
+
+def test_take_keeps_rows_together():
+    puzzles = get_task("sudoku6").generate(20, seed=1)
+    for indices in (np.array([7, 3, 11]), slice(2, 5), np.arange(20) % 2 == 0):
+        part = puzzles.take(indices)
+        assert np.array_equal(part.questions, puzzles.questions[indices])
+        assert np.array_equal(part.answers, puzzles.answers[indices])
+        assert np.array_equal(part.extra["clues"], puzzles.extra["clues"][indices])
+        assert part.distinct == len(part) and part.source == puzzles.source
+
+
+def test_take_counts_distinct_anew():
+    task = get_task("sudoku6")
+    puzzles = task.generate(2, seed=1)
+    assert puzzles.take(np.array([0, 0, 1])).distinct == 2
+    symmetry = task.random_symmetry(np.random.default_rng(0))
+    questions = np.concatenate([puzzles.questions, task.apply(symmetry, puzzles.questions)])
+    answers = np.concatenate([puzzles.answers, task.apply(symmetry, puzzles.answers)])
+    both = PuzzleSet("sudoku6", questions, answers, "two and their images", 2)
+    assert both.take(np.array([0, 2])).distinct == 1
+    assert both.take(np.array([0, 1, 2])).distinct == 2
+
+
+def test_describe_says_source_and_regime():
+    assert small_set().describe() == "made up: 3 puzzles of sudoku4, 1 distinct under its symmetries"
+
+
+# --- what every task must do --------------------------------------------------------------------------------------
+
+everyone = pytest.mark.parametrize("task", [get_task(name) for name in task_names()], ids=task_names())
+
+
+@everyone
+def test_fulfils_the_protocol(task):
+    assert isinstance(task, Task)
+    assert task.seq_len == task.grid_shape[0] * task.grid_shape[1]
+    assert task.symmetries()
+
+
+@everyone
+def test_text_round_trips(task):
+    puzzles = task.generate(20, seed=5)
+    for question, answer in zip(puzzles.questions, puzzles.answers, strict=True):
+        assert np.array_equal(task.encode(task.decode(question)), question)
+        assert np.array_equal(task.encode(task.format_grid(question)), question)
+        assert np.array_equal(task.encode_answer(task.decode(torch.from_numpy(answer))), answer)
+        with pytest.raises(PuzzleError):
+            task.encode_answer(task.decode(question))
+        with pytest.raises(PuzzleError):
+            task.encode(task.decode(question)[:-1])
+
+
+@everyone
+def test_generated_puzzles_are_solved_by_their_answers(task):
+    puzzles = task.generate(30, seed=2)
+    assert puzzles.task == task.name and len(puzzles) == puzzles.distinct == 30
+    assert task.is_solved_batch(puzzles.questions, puzzles.answers).all()
+    assert not task.is_solved_batch(puzzles.questions, puzzles.questions).any()
+    for question, answer in zip(puzzles.questions, puzzles.answers, strict=True):
+        task.check_question(question)
+        assert task.violations(question, answer) == []
+        assert task.is_solved(question, answer) and not task.is_solved(question, question)
+
+
+@everyone
+def test_generation_repeats_itself_and_excludes(task):
+    first, second = task.generate(15, seed=3), task.generate(15, seed=3)
+    assert np.array_equal(first.questions, second.questions) and np.array_equal(first.answers, second.answers)
+    prints = task.fingerprint(first.questions)
+    assert len(set(prints.tolist())) == 15
+    for exclude in (prints, set(prints.tolist())):
+        others = task.generate(15, seed=3, exclude=exclude)
+        assert not set(task.fingerprint(others.questions).tolist()) & set(prints.tolist())
+    assert not np.array_equal(task.generate(15, seed=4).questions, first.questions)
+
+
+@everyone
+def test_symmetries_undo_and_keep_what_matters(task):
+    puzzles, rng = task.generate(10, seed=6), np.random.default_rng(0)
+    prints = task.fingerprint(puzzles.questions)
+    for _ in range(20):
+        symmetry = task.random_symmetry(rng)
+        questions, answers = (task.apply(symmetry, tokens) for tokens in (puzzles.questions, puzzles.answers))
+        assert task.is_solved_batch(questions, answers).all()
+        assert np.array_equal(task.fingerprint(questions), prints)
+        assert np.array_equal(task.apply(task.invert(symmetry), questions), puzzles.questions)
+
+
+@everyone
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_augment_is_a_symmetry_for_each_row(task, dtype):
+    puzzles = task.generate(10, seed=7)
+    questions, answers = (torch.from_numpy(t).to(dtype).repeat(20, 1) for t in (puzzles.questions, puzzles.answers))
+    q, a = task.augment(questions, answers, torch.Generator().manual_seed(0))
+    assert q.dtype == a.dtype == dtype and q.shape == questions.shape
+    assert task.is_solved_batch(q.numpy(), a.numpy()).all()
+    assert np.array_equal(task.fingerprint(q.numpy()), task.fingerprint(questions.numpy()))
+    assert len(q.unique(dim=0)) > 150  # 200 rows that were 10: each row has its own symmetry
+    again, _ = task.augment(questions, answers, torch.Generator().manual_seed(0))
+    other, _ = task.augment(questions, answers, torch.Generator().manual_seed(1))
+    assert torch.equal(q, again) and not torch.equal(q, other)
+
+
+@everyone
+def test_draws(task):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    puzzles = task.generate(1, seed=8)
+    figure, ax = pyplot.subplots()
+    marks = np.arange(task.seq_len) % 5 == 0
+    assert task.draw(ax, puzzles.answers[0], given=puzzles.questions[0], changed=marks, wrong=marks) is ax
+    assert task.draw(ax, torch.from_numpy(puzzles.answers[0]), confidence=np.full(task.seq_len, 0.5)) is ax
+    pyplot.close(figure)
