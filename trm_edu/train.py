@@ -1,10 +1,11 @@
-"""The training loop: refill, improve, compare, step. The same loop trains a 90,000-weight network on a laptop.
+"""The training loop: refill, improve, compare, step.
 
-Read `train` from top to bottom; everything above it is preparation.
+`Trainer.step` is one optimizer step, `train` the loop around it with evaluations, log and weights. The rest prepares.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import sys
@@ -25,7 +26,7 @@ from trm_edu.devices import device_name, faster_dtype, pick_device
 from trm_edu.errors import RecipeError, TrmEduError
 from trm_edu.evaluate import Evaluation, evaluate
 from trm_edu.interface import parameter_count
-from trm_edu.losses import cell_loss_named, supervision_loss
+from trm_edu.losses import Loss, cell_loss_named, supervision_loss
 from trm_edu.optim import EMA, learning_rate, make_optimizers
 from trm_edu.recipes import Recipe
 from trm_edu.supervision import Carry, initial_carry, q_continue_target, supervision_step
@@ -111,33 +112,85 @@ def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
             group["lr"] = group["base_lr"] * factor
 
 
+class Trainer:
+    """A model in training: weights, optimizers, moving average, data stream and carry.
+
+    model: a network of your own that is called like `TRM`; default: the one that the recipe describes.
+    """
+
+    def __init__(self, recipe: Recipe, puzzles: PuzzleSet, model: nn.Module | None = None):
+        self.recipe, self.device = recipe, pick_device(recipe.device)
+        self.model = (model or make_model(recipe, self.device)).to(self.device).train()
+        self.averaged = copy.deepcopy(self.model).eval()
+        self.ema = EMA(self.model, recipe.ema)
+        self.compiled = torch.compile(self.model) if recipe.compile else self.model
+        rates = {"lr": recipe.lr, "muon_lr": recipe.muon_lr, "weight_decay": recipe.weight_decay}
+        self.optimizers = make_optimizers(self.model, recipe.optimizer, **rates)
+        self.cell_loss = cell_loss_named(recipe.loss)
+        self.stream = BatchStream(
+            puzzles, recipe.batch_size, seed=recipe.seed, device=self.device, augment=recipe.augment
+        )
+        self.exploration = torch.Generator(self.device).manual_seed(recipe.seed + 1)
+        self.carry = initial_carry(self.model, next(self.stream))
+        if recipe.stagger:
+            self.carry = stagger(self.carry, recipe.n_supervision, self.exploration)
+        self.steps_done = 0
+
+    def step(self) -> Loss:
+        """One supervision step of every slot and one optimizer step. Waits for nothing on the device."""
+        recipe = self.recipe
+        self.steps_done += 1
+        schedule = {"warmup": recipe.warmup, "total": recipe.steps, "min_ratio": recipe.min_lr_ratio}
+        set_rates(self.optimizers, learning_rate(self.steps_done, base=1.0, **schedule))
+        self.carry, output = supervision_step(
+            self.compiled,
+            self.carry,
+            next(self.stream),
+            n_supervision=recipe.n_supervision,
+            exploration=recipe.exploration,
+            q_learning=recipe.q_learning,
+            generator=self.exploration,
+        )
+        target = q_continue_target(self.compiled, self.carry, recipe.n_supervision) if recipe.q_learning else None
+        labels = self.carry.batch.labels
+        options = {"cell_loss": self.cell_loss, "halt_weight": recipe.halt_weight, "continue_target": target}
+        loss = supervision_loss(output, labels, **options)
+        (loss.total / recipe.batch_size).backward()
+        if recipe.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip, foreach=True)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.model.zero_grad()
+        self.ema.update()
+        return loss
+
+    def average(self) -> nn.Module:
+        """The model with the averaged weights, in evaluation mode. The same object each time."""
+        self.ema.copy_to(self.averaged)
+        self.averaged.load_state_dict(dict(self.model.named_buffers()), strict=False)
+        return self.averaged
+
+
 def train(
     recipe: Recipe,
     folder: Path | str | None = None,
     *,
+    model: nn.Module | None = None,
     sets: tuple[PuzzleSet, PuzzleSet] | None = None,
     progress: bool = True,
     on_row: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
-    """Train a recipe from scratch; save `log.jsonl` and `model.safetensors` if a folder is given.
+    """Train a recipe; save `log.jsonl` and `model.safetensors` if a folder is given.
 
+    model: a network of your own to train instead of the recipe's (then give no folder: a file needs a known class).
     sets: training and evaluation puzzles, if they are at hand already. on_row: called with every row of the log.
     The averaged (EMA) weights are evaluated, returned and saved. Raises RecipeError or DataError before the first step
     if something cannot work, Diverged if the loss becomes NaN or infinite.
     """
-    device = pick_device(recipe.device)
+    if model is not None and folder is not None:
+        model_name(model)
     training, held_out = sets or load_sets(recipe)
-    model = make_model(recipe, device)
-    averaged = make_model(recipe, device)  # same start; receives the moving average
-    step_model = torch.compile(model) if recipe.compile else model
-    optimizers = make_optimizers(
-        model, recipe.optimizer, lr=recipe.lr, weight_decay=recipe.weight_decay, muon_lr=recipe.muon_lr
-    )
-    ema, cell_loss = EMA(model, recipe.ema), cell_loss_named(recipe.loss)
-    stream = BatchStream(training, recipe.batch_size, seed=recipe.seed, device=device, augment=recipe.augment)
-    exploration = torch.Generator(device).manual_seed(recipe.seed + 1)
-    schedule = {"base": 1.0, "warmup": recipe.warmup, "total": recipe.steps, "min_ratio": recipe.min_lr_ratio}
-    rule = {"n_supervision": recipe.n_supervision, "exploration": recipe.exploration, "q_learning": recipe.q_learning}
+    trainer = Trainer(recipe, training, model)
     part = held_out.take(slice(recipe.eval_part))
     folder = None if folder is None else Path(folder)
     log = Log(folder, on_row)
@@ -146,18 +199,16 @@ def train(
         recipe=recipe.as_dict(),
         training=training.describe(),
         held_out=held_out.describe(),
-        parameters=parameter_count(model),
-        dtype=model.config.dtype,
-        device=device_name(device),
+        parameters=parameter_count(trainer.model),
+        dtype=trainer.model.config.dtype,
+        device=device_name(trainer.device),
         versions={"trm_edu": __version__, "torch": torch.__version__, "python": sys.version.split()[0]},
     )
 
     def measure(puzzles: PuzzleSet) -> Evaluation:
-        ema.copy_to(averaged)
-        averaged.load_state_dict(dict(model.named_buffers()), strict=False)
-        return evaluate(averaged, puzzles, n_supervision=recipe.n_supervision, regime=training.describe())
+        return evaluate(trainer.average(), puzzles, n_supervision=recipe.eval_supervision, regime=training.describe())
 
-    def save(score: Evaluation, step: int, seconds: float) -> Path | None:
+    def save(score: Evaluation, seconds: float) -> Path | None:
         """The averaged weights with everything that a score must be quoted with."""
         if folder is None:
             return None
@@ -166,57 +217,39 @@ def train(
             "exact": score.score,
             "interval": score.interval,
             "evaluated_on": score.source,
-            "steps": step,
+            "steps": trainer.steps_done,
             "seconds": seconds,
-            "device": device_name(device),
+            "device": device_name(trainer.device),
         }
         path = folder / "model.safetensors"
-        return save_model(path, averaged, task=recipe.task, recipe=recipe.as_dict(), metrics=metrics)
+        return save_model(path, trainer.averaged, task=recipe.task, recipe=recipe.as_dict(), metrics=metrics)
 
-    model.train()
-    carry = initial_carry(model, next(stream))
-    if recipe.stagger:
-        carry = stagger(carry, recipe.n_supervision, exploration)
-    bar = tqdm(total=recipe.steps, desc=recipe.name, unit="step", disable=not progress, mininterval=0.5)
     started, shown = time.perf_counter(), {}
-    step = 0
-    for step in range(1, recipe.steps + 1):
-        set_rates(optimizers, learning_rate(step, **schedule))
-        carry, output = supervision_step(step_model, carry, next(stream), **rule, generator=exploration)
-        target = q_continue_target(step_model, carry, recipe.n_supervision) if recipe.q_learning else None
-        loss = supervision_loss(
-            output, carry.batch.labels, cell_loss=cell_loss, halt_weight=recipe.halt_weight, continue_target=target
-        )
-        (loss.total / recipe.batch_size).backward()
-        if recipe.clip:
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip, foreach=True)
-        for optimizer in optimizers:
-            optimizer.step()
-        model.zero_grad()
-        ema.update()
-
-        if step % REPORT_EVERY == 0 or step == recipe.steps:
-            value = loss.answer.item() / recipe.batch_size
-            if not math.isfinite(value):
-                raise Diverged(f"the loss is {value} at step {step}; try a smaller lr (now {recipe.lr}) or a clip of 1")
-            shown |= {"loss": f"{value:.3f}"}
-            bar.update(step - bar.n)
-            bar.set_postfix(shown)
-            seconds = time.perf_counter() - started
-            log.write("step", step=step, seconds=seconds, loss=value, halt=loss.halt.item() / recipe.batch_size)
-            if recipe.max_seconds and seconds > recipe.max_seconds:
-                break
-        if step % recipe.eval_every == 0 and step < recipe.steps:
-            score = measure(part)
-            shown |= {"exact": f"{score.score:.1%}"}
-            bar.set_postfix(shown)
-            log.write("eval", step=step, seconds=time.perf_counter() - started, **score.as_dict())
-            save(score, step, time.perf_counter() - started)
-    bar.close()
+    with tqdm(total=recipe.steps, desc=recipe.name, unit="step", disable=not progress, mininterval=0.5) as bar:
+        for step in range(1, recipe.steps + 1):
+            loss = trainer.step()
+            if step % REPORT_EVERY == 0 or step == recipe.steps:
+                value = loss.answer.item() / recipe.batch_size
+                if not math.isfinite(value):
+                    hint = f"try a smaller lr (now {recipe.lr}) or a clip of 1 (now {recipe.clip})"
+                    raise Diverged(f"the loss is {value} at step {step}; {hint}")
+                shown |= {"loss": f"{value:.3f}"}
+                bar.update(step - bar.n)
+                bar.set_postfix(shown)
+                seconds = time.perf_counter() - started
+                log.write("step", step=step, seconds=seconds, loss=value, halt=loss.halt.item() / recipe.batch_size)
+                if recipe.max_seconds and seconds > recipe.max_seconds:
+                    break
+            if step % recipe.eval_every == 0 and step < recipe.steps:
+                score = measure(part)
+                shown |= {"exact": f"{score.score:.1%}"}
+                bar.set_postfix(shown)
+                log.write("eval", step=step, seconds=time.perf_counter() - started, **score.as_dict())
+                save(score, time.perf_counter() - started)
 
     train_seconds = time.perf_counter() - started
     final = measure(held_out)
     seconds = time.perf_counter() - started
-    log.write("end", step=step, train_seconds=train_seconds, seconds=seconds, **final.as_dict())
-    path = save(final, step, train_seconds)
-    return Run(averaged.eval(), recipe, final, log.rows, seconds, path)
+    log.write("end", step=trainer.steps_done, train_seconds=train_seconds, seconds=seconds, **final.as_dict())
+    path = save(final, train_seconds)
+    return Run(trainer.averaged, recipe, final, log.rows, seconds, path)

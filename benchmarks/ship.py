@@ -1,0 +1,122 @@
+"""Turn a finished run into a shipped network: measure it, write its weights and its model card into trm_edu/assets/.
+
+    python benchmarks/ship.py runs/sudoku9-cpu sudoku9
+    python benchmarks/ship.py runs/laptop-sudoku6-seed0 sudoku6
+
+The card says what a user must know to quote a score: the data and its regime, the recipe, seed, time and machine, and
+exact accuracy with a 95% interval. One pass of 16 steps stands apart from anything that spends more at test time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from trm_edu.checkpoints import DEFAULT, load_model, save_model
+from trm_edu.data import load_puzzles
+from trm_edu.devices import device_name
+from trm_edu.evaluate import evaluate, wilson_interval
+from trm_edu.interface import parameter_count
+from trm_edu.solve import solve
+from trm_edu.tasks import PuzzleSet, get_task
+
+ASSETS = Path(__file__).parents[1] / "trm_edu" / "assets"
+MORE_STEPS = 64
+SOLVED = 200  # puzzles for the measurement of `trm-edu solve`, which is slower
+
+
+def evaluation_sets(task: str, training: PuzzleSet) -> dict[str, PuzzleSet]:
+    """What a network is measured on; none of it is equivalent to a training puzzle."""
+    made = {"count": 1000, "seed": 1, "exclude": training}
+    sets = {"generated, minimal clues": load_puzzles("generated", task, **made)}
+    if task == "sudoku9":
+        sets["generated, ordinary (32 clues)"] = load_puzzles("generated", task, clues=32, **made)
+        sets["sx-proxy (dev)"] = load_puzzles("sx-proxy", task, exclude=training)
+    return sets
+
+
+def percent(hits: int, total: int) -> str:
+    low, high = wilson_interval(hits, total)
+    return f"{hits / total:.1%} [{low:.1%}, {high:.1%}] | {total:,}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="folder of the run: model.safetensors and log.jsonl")
+    parser.add_argument("task", choices=sorted(DEFAULT))
+    args = parser.parse_args()
+    checkpoint = load_model(args.run / "model.safetensors")
+    model, recipe, task = checkpoint.model, checkpoint.recipe, get_task(args.task)
+    rows = [json.loads(line) for line in (args.run / "log.jsonl").read_text().splitlines()]
+    start, end = rows[0], rows[-1]
+    draw = {"count": recipe["train_count"], "seed": recipe["data_seed"]}
+    training = load_puzzles(recipe["train_data"], args.task, **draw)
+    one_pass, more_steps, solved = [], [], []
+    for name, puzzles in evaluation_sets(args.task, training).items():
+        score = evaluate(model, puzzles, n_supervision=MORE_STEPS, regime=start["training"])
+        total = score.count
+        at = {k: round(score.exact[k - 1] * total) for k in (1, 4, 16, MORE_STEPS)}
+        one_pass.append(f"| {name} | {at[1] / total:.1%} | {at[4] / total:.1%} | {percent(at[16], total)} |")
+        more_steps.append(f"| {name} | {percent(at[MORE_STEPS], total)} |")
+        print(one_pass[-1], flush=True)
+        questions = puzzles.questions[:SOLVED]
+        hits = sum(solve(model, task, question, checked=True).solved for question in questions)
+        solved.append(f"| {name} | {percent(hits, len(questions))} |")
+        print(solved[-1], flush=True)
+        checkpoint.metrics[name] = {"exact_16": at[16] / total, "count": total}
+    card = f"""# {DEFAULT[args.task]}
+
+A Tiny Recursive Model of {parameter_count(model):,} weights for {args.task}, trained with `trm_edu`.
+
+| | |
+|---|---|
+| trained on | {start["training"]} |
+| recipe | {recipe["name"]}: D={recipe["hidden"]}, {recipe["n_layers"]} layers, {recipe["mixer"]}, T={recipe["T"]}, \
+n={recipe["n"]}, N_sup={recipe["n_supervision"]}, batch {recipe["batch_size"]}, {recipe["optimizer"]}, \
+{recipe["loss"]}, EMA {recipe["ema"]} |
+| seed | {recipe["seed"]} |
+| steps, time | {end["step"]:,} steps in {end["train_seconds"] / 60:.1f} minutes |
+| machine | {start["device"]}, {start["dtype"]}, torch {start["versions"]["torch"]} |
+| log | `benchmarks/results/{args.task}.jsonl` (one seed) |
+
+Measured by `benchmarks/ship.py` on {device_name(torch.device("cpu"))}. The brackets hold 95% intervals (Wilson).
+No puzzle below is equivalent to a training puzzle under the symmetries of Sudoku.
+
+## One pass: exact accuracy after supervision step 1, 4 and 16
+
+| puzzles | 1 | 4 | 16 | count |
+|---|---|---|---|---|
+{chr(10).join(one_pass)}
+
+## More steps with the same weights: {MORE_STEPS} instead of 16
+
+| puzzles | exact | count |
+|---|---|---|
+{chr(10).join(more_steps)}
+
+## `trm-edu solve`: at most 16 starts of at most 32 steps, answers checked by the rules
+
+| puzzles | solved and verified | count |
+|---|---|---|
+{chr(10).join(solved)}
+"""
+    if args.task == "sudoku9":
+        card += """
+sx-proxy is a stand-in for the Sudoku-Extreme test split, probably somewhat harder. Its scores are not comparable with
+published scores on Sudoku-Extreme.
+"""
+    ASSETS.mkdir(exist_ok=True)
+    target = ASSETS / DEFAULT[args.task]
+    save_model(target, model, task=args.task, recipe=recipe, metrics=checkpoint.metrics)
+    target.with_suffix(".md").write_text(card)
+    log = Path(__file__).parent / "results" / f"{args.task}.jsonl"
+    log.write_text((args.run / "log.jsonl").read_text())
+    print(f"{target} ({target.stat().st_size / 1e6:.1f} MB) and its card", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""What a supervision step costs, counted from the sizes of its matrix products.
+
+A product of [a, b] with [b, c] is 2abc floating-point operations. Everything that is no matrix product is left out,
+as is usual: it costs time, but hardly any arithmetic. tests/test_flops.py holds it against torch's own counter.
+"""
+
+from __future__ import annotations
+
+from trm_edu.interface import ModelConfig
+from trm_edu.layers import swiglu_width
+
+
+def evaluation_flops(config: ModelConfig) -> int:
+    """FLOPs of one evaluation of the network (all its blocks) on one puzzle, forward only."""
+    positions, dim = config.n_positions, config.hidden
+    block = 6 * dim * swiglu_width(dim, config.expansion, config.swiglu_multiple) * positions
+    if config.mixer == "mlp":
+        block += 6 * positions * swiglu_width(positions, config.expansion, config.swiglu_multiple) * dim
+    else:
+        block += 8 * dim * dim * positions + 4 * positions * positions * dim
+    return config.n_layers * block
+
+
+def evaluations(model: str, config: ModelConfig) -> tuple[int, int]:
+    """Network evaluations of one supervision step: (without gradient, with gradient)."""
+    total = config.T * (config.n + 1)
+    if model == "direct":
+        return 0, 1
+    with_gradient = 2 if model in ("hrm", "one_step_gradient") else config.n + 1
+    return total - with_gradient, with_gradient
+
+
+def forward_equivalents(model: str, config: ModelConfig) -> int:
+    """Cost of a training step in forward evaluations: a backward pass costs two."""
+    without, with_gradient = evaluations(model, config)
+    return without + 3 * with_gradient
+
+
+def step_flops(model: str, config: ModelConfig, batch_size: int) -> int:
+    """FLOPs of one training step of a batch: the blocks only; embedding and heads are below one percent."""
+    return forward_equivalents(model, config) * evaluation_flops(config) * batch_size
