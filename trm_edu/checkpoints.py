@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import nn
 
 from trm_edu.data import write_whole
-from trm_edu.errors import CheckpointError, RecipeError
+from trm_edu.errors import CheckpointError
 from trm_edu.variants import build_model, model_name
 
 FORMAT = "trm-edu-1"
@@ -85,18 +85,18 @@ def load_model(path: Path | str, *, device: torch.device | str = "cpu", dtype: s
             "for the authors' checkpoints use trm_edu.authors.from_authors"
         )
     try:
-        config = json.loads(metadata["config"]) | ({"dtype": dtype} if dtype else {})
-        model = build_model(metadata["model"], config)
+        entries = {name: json.loads(metadata[name]) for name in ("config", "recipe", "metrics")}
+        if wrong := [name for name, value in entries.items() if not isinstance(value, dict)]:
+            raise TypeError(f"entry {wrong[0]!r} must be a JSON object")
+        model = build_model(metadata["model"], entries["config"] | ({"dtype": dtype} if dtype else {}))
         model.load_state_dict(tensors)
-        checkpoint = Checkpoint(
-            model.to(device).eval(),
-            metadata["task"],
-            json.loads(metadata["recipe"]),
-            json.loads(metadata["metrics"]),
-            path,
-        )
-    except (KeyError, TypeError, json.JSONDecodeError, RecipeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not hold what its metadata promises: {error}") from None
+        model = model.to(device).eval()
+        checkpoint = Checkpoint(model, metadata["task"], entries["recipe"], entries["metrics"], path)
+    except KeyError as error:
+        raise CheckpointError(f"{path} lacks the entry {error} in its metadata") from None
+    except (TypeError, ValueError, RuntimeError) as error:  # torch lists what does not fit on several lines
+        what = " ".join(str(error).split())
+        raise CheckpointError(f"{path} does not hold what its metadata promises: {what}") from None
     return checkpoint
 
 

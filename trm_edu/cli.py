@@ -7,8 +7,10 @@ one line on stderr says what.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import importlib.util
+import io
 import json
 import os
 import platform
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from trm_edu import __version__
-from trm_edu.errors import DataError, TrmEduError
+from trm_edu.errors import DataError, RecipeError, TrmEduError
 
 EXIT_NO, EXIT_WRONG_INPUT = 1, 2
 
@@ -141,6 +143,18 @@ def data(args: argparse.Namespace) -> int:
 # --- train ----------------------------------------------------------------------------------------------------------
 
 
+def without_frame(text: str) -> str:
+    """What tyro says in its first frame, as one line: it draws a frame of several lines around every error."""
+    words: list[str] = []
+    for line in text.splitlines()[1:]:  # the first line is a title
+        inside = line.strip("│| ")
+        if set(inside) - set("─-╰╯+"):
+            words.append(inside)
+        elif words:
+            break
+    return " ".join(words).removeprefix("Error parsing Recipe: ")
+
+
 def train_command(argv: list[str]) -> int:
     """`trm-edu train NAME [--field value ...]`; the options are the fields of the recipe."""
     import tyro
@@ -148,9 +162,11 @@ def train_command(argv: list[str]) -> int:
     from trm_edu.recipes import RECIPES, Recipe, get_recipe
 
     usage = f"trm-edu train NAME [--out FOLDER] [--json] [--FIELD VALUE ...], NAME one of: {', '.join(RECIPES)}"
-    if not argv or argv[0] in ("-h", "--help"):
+    if not argv:
+        raise RecipeError(f"the name of a recipe is missing: {usage}")
+    if argv[0] in ("-h", "--help"):
         print(usage + "\n`trm-edu train NAME --help` lists every field of a recipe with its meaning.")
-        return 0 if argv else EXIT_WRONG_INPUT
+        return 0
     name, rest = argv[0], argv[1:]
     if name.startswith("-"):
         raise DataError(f"the name of a recipe comes first, then options such as {name}: {usage}")
@@ -159,7 +175,14 @@ def train_command(argv: list[str]) -> int:
     own.add_argument("--json", action="store_true")
     default = get_recipe(name)
     options, rest = own.parse_known_args(rest)
-    recipe = tyro.cli(Recipe, default=default, args=rest, prog=f"trm-edu train {name} [--out FOLDER] [--json]")
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            recipe = tyro.cli(Recipe, default=default, args=rest, prog=f"trm-edu train {name} [--out FOLDER] [--json]")
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            return 0
+        raise RecipeError(f"{without_frame(complaint.getvalue())} (see trm-edu train {name} --help)") from None
 
     from trm_edu.train import load_sets, train
 
@@ -213,7 +236,10 @@ def evaluate_command(args: argparse.Namespace) -> int:
 def read_puzzle(text: str) -> str:
     """The puzzle itself, or the content of a file if it is given as @FILE, or standard input if it is -."""
     if text == "-":
-        return sys.stdin.read()
+        try:
+            return sys.stdin.read()
+        except UnicodeDecodeError as error:
+            raise DataError(f"standard input cannot be read as text: {error}") from None
     if text.startswith("@"):
         path = Path(text[1:])
         if not path.is_file():
@@ -355,12 +381,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv[:1] == ["train"]:
             return train_command(argv[1:])
         args = build_parser().parse_args(argv)
-        for name in ("count", "steps", "starts"):
+        for name, least in {"count": 1, "steps": 1, "starts": 1, "seed": 0, "show": 0}.items():
             value = getattr(args, name, None)
-            if value is not None and value < 1:
-                raise DataError(f"--{name} is {value}; it must be at least 1")
+            if value is not None and value < least:
+                raise DataError(f"--{name} is {value}; it must be at least {least}")
         return args.function(args)
     except TrmEduError as error:
+        print(f"trm-edu: {error}", file=sys.stderr)
+        return EXIT_WRONG_INPUT
+    except OSError as error:  # a folder that cannot be written to, a full disk
         print(f"trm-edu: {error}", file=sys.stderr)
         return EXIT_WRONG_INPUT
     except KeyboardInterrupt:

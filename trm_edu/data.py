@@ -14,6 +14,7 @@ import io
 import json
 import os
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def read_csv(path: Path, task: Task, *, source: str, rows: int | None = None) ->
         if raw[:2] == b"\x1f\x8b":
             raw = gzip.decompress(raw)
         text = raw.decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError, gzip.BadGzipFile) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise DataError(f"{path} cannot be read as a (gzipped) UTF-8 CSV: {error}") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = reader.fieldnames or []
@@ -197,6 +198,8 @@ def load_puzzles(
             raise DataError("generated puzzles need a count, for example count=1000")
         options = {} if clues is None else {"clues": clues}
         return task.generate(count, seed, exclude=taken, **options)
+    if clues is not None:
+        raise DataError(f"clues is {clues}, but only generated puzzles can have it chosen; leave it out for {name!r}")
     if name in DATA_SETS:
         if DATA_SETS[name].task != task.name:
             raise DataError(f"{name} holds puzzles of {DATA_SETS[name].task}, not of {task.name}")
@@ -223,7 +226,12 @@ class BatchStream:
 
     Everything happens on `device`. The same seed gives the same stream; `generator` is its whole state.
     The labels cover every cell, clues included, as in the published code.
+
+    reveal: each puzzle of a batch shows a random share, between 0 and this, of its open cells with their answers: the
+    same puzzles, made easier. 0, the published setting, changes nothing. Set it anew at any time.
     """
+
+    reveal = 0.0
 
     def __init__(
         self, puzzles: PuzzleSet, batch_size: int, *, seed: int, device: torch.device | str, augment: bool = True
@@ -243,4 +251,8 @@ class BatchStream:
         questions, answers = self.questions[chosen], self.answers[chosen]
         if self.augment:
             questions, answers = self.task.augment(questions, answers, self.generator)
+        if self.reveal:
+            draw = {"generator": self.generator, "device": self.device}
+            share = self.reveal * torch.rand(self.batch_size, 1, **draw)
+            questions = torch.where(torch.rand(questions.shape, **draw) < share, answers, questions)
         return Batch(questions, answers, self.ids)

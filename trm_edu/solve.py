@@ -111,7 +111,8 @@ def recursion_trace(
     batch = Batch(inputs, inputs, torch.zeros(len(inputs), dtype=torch.long, device=device))
     trace, done = [], torch.zeros(len(inputs), dtype=torch.bool, device=device)
     for output in deep_supervision(model, batch, n_supervision):
-        confidence, answer = output.logits.float().softmax(-1).max(-1)
+        confidence, answer = output.logits.float().softmax(-1)[..., 1:].max(-1)
+        answer = answer + 1  # token 0 is padding: no answer holds it, and no grid could show it
         halt = output.halt_logit.sigmoid()
         trace.append((answer.byte().cpu().numpy(), confidence.cpu().numpy(), halt.cpu().numpy()))
         done |= output.halt_logit > 0

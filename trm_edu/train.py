@@ -142,6 +142,7 @@ class Trainer:
         self.steps_done += 1
         schedule = {"warmup": recipe.warmup, "total": recipe.steps, "min_ratio": recipe.min_lr_ratio}
         set_rates(self.optimizers, learning_rate(self.steps_done, base=1.0, **schedule))
+        self.stream.reveal = recipe.reveal * (1 - self.steps_done / recipe.steps)
         self.carry, output = supervision_step(
             self.compiled,
             self.carry,
@@ -228,7 +229,8 @@ def train(
     with tqdm(total=recipe.steps, desc=recipe.name, unit="step", disable=not progress, mininterval=0.5) as bar:
         for step in range(1, recipe.steps + 1):
             loss = trainer.step()
-            if step % REPORT_EVERY == 0 or step == recipe.steps:
+            evaluates = step % recipe.eval_every == 0 and step < recipe.steps
+            if evaluates or step % REPORT_EVERY == 0 or step == recipe.steps:  # no weights are saved unseen
                 value = loss.answer.item() / recipe.batch_size
                 if not math.isfinite(value):
                     hint = f"try a smaller lr (now {recipe.lr}) or a clip of 1 (now {recipe.clip})"
@@ -240,7 +242,7 @@ def train(
                 log.write("step", step=step, seconds=seconds, loss=value, halt=loss.halt.item() / recipe.batch_size)
                 if recipe.max_seconds and seconds > recipe.max_seconds:
                     break
-            if step % recipe.eval_every == 0 and step < recipe.steps:
+            if evaluates:
                 score = measure(part)
                 shown |= {"exact": f"{score.score:.1%}"}
                 bar.set_postfix(shown)

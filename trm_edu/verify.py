@@ -60,7 +60,7 @@ class Report:
         """
         error = relative_error(ours, theirs, floor)
         rounding = 0.0 if exact is None else relative_error(ours, exact, floor)
-        if not error <= max(TOLERANCE[kind], OWN_ROUNDING * rounding):
+        if not error <= max(TOLERANCE[kind], OWN_ROUNDING * rounding) or error == float("inf"):
             self.failed.append(kind)
         self.errors[kind] = max(self.errors.get(kind, 0.0), error)
         self.rounding[kind] = max(self.rounding.get(kind, 0.0), rounding)

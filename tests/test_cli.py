@@ -1,0 +1,376 @@
+"""The command line: exit statuses, one line for each wrong input, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jaxtyping
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from trm_edu import __version__
+from trm_edu.checkpoints import load_model, save_model
+from trm_edu.cli import main
+from trm_edu.interface import ModelConfig
+from trm_edu.losses import supervision_loss
+from trm_edu.recipes import RECIPES, Recipe
+from trm_edu.supervision import Batch, deep_supervision
+from trm_edu.tasks import get_task
+from trm_edu.variants import build_model
+
+ROOT = Path(__file__).resolve().parent.parent
+S4 = get_task("sudoku4")
+PUZZLE4 = S4.generate(1, seed=0)
+TEXT4 = S4.decode(PUZZLE4.questions[0])
+TEXT9 = "...7..5...5.4.......7.1...2...8...7.....6..931....96..2.8..6...6..1.38.9........."
+SIZES = ModelConfig(6, 16, hidden=16, n_layers=1, T=1, n=2, heads=2, swiglu_multiple=8)
+
+
+@pytest.fixture(autouse=True)
+def unchecked_types() -> Iterator[None]:
+    """A user runs the commands without the type checker of the tests."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@dataclasses.dataclass
+class Answer:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse leaves in this way
+            status = stop.code or 0
+        return Answer(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def random_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A 4x4 network that has learned nothing."""
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("networks") / "random.safetensors"
+    return save_model(path, build_model("trm", SIZES), task="sudoku4", metrics={"trained_on": "nothing"})
+
+
+@pytest.fixture(scope="module")
+def one_puzzle_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A 4x4 network that knows one puzzle by heart, and that it does."""
+    torch.manual_seed(2)
+    model = build_model("trm", SIZES)
+    tokens = [torch.from_numpy(array).long() for array in (PUZZLE4.questions, PUZZLE4.answers)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
+    for _ in range(40):
+        for output in deep_supervision(model, Batch(*tokens, torch.zeros(1, dtype=torch.long)), 2):
+            optimizer.zero_grad()
+            supervision_loss(output, tokens[1]).total.backward()
+            optimizer.step()
+    path = tmp_path_factory.mktemp("networks") / "one.safetensors"
+    return save_model(path, model, task="sudoku4", metrics={"trained_on": "one puzzle"})
+
+
+# --- solve ------------------------------------------------------------------------------------------------------------
+
+
+def test_solve_shows_every_step_and_says_solved_and_verified(run: Any, one_puzzle_network: Path) -> None:
+    answer = run("solve", TEXT4, "--weights", one_puzzle_network)
+    solution = S4.decode(PUZZLE4.answers[0])
+    assert answer.status == 0 and not answer.err
+    assert "question\n" + S4.format_grid(PUZZLE4.questions[0]) in answer.out
+    assert "step 1, sure to be done: " in answer.out and S4.format_grid(PUZZLE4.answers[0]) in answer.out
+    assert f"solved and verified: {solution}\n" in answer.out and "  1 start, " in answer.out
+    quiet = run("solve", TEXT4, "--weights", one_puzzle_network, "--quiet")
+    assert quiet.status == 0 and quiet.out.splitlines()[0] == f"solved and verified: {solution}"
+
+
+def test_solve_answers_programs(run: Any, one_puzzle_network: Path, random_network: Path) -> None:
+    solved = run("solve", TEXT4, "--weights", one_puzzle_network, "--json")
+    assert solved.status == 0 and solved.json["solved"] is True
+    assert solved.json["answer"] == S4.decode(PUZZLE4.answers[0])
+    assert solved.json["violations"] == [] and solved.json["attempts"] == 1 and solved.json["start"] == 1
+    assert solved.json["trained_on"] == "one puzzle" and solved.json["steps"] == solved.json["supervision_steps"]
+    failed = run("solve", TEXT4, "--weights", random_network, "--json", "--starts", 3, "--steps", 2)
+    assert failed.status == 1 and failed.json["solved"] is False
+    assert failed.json["attempts"] == 3 and failed.json["supervision_steps"] == 6 and failed.json["violations"]
+
+
+def test_solve_says_honestly_when_it_has_not_solved(run: Any, random_network: Path) -> None:
+    answer = run("solve", TEXT4, "--weights", random_network, "--starts", 2, "--steps", 3)
+    assert answer.status == 1 and not answer.err
+    assert "not solved: the best answer breaks " in answer.out and " rules, and the network " in answer.out
+    assert "2 starts, 6 steps" in answer.out and "more starts may help: --starts 8" in answer.out
+
+
+def test_solve_reads_a_file_or_standard_input(
+    run: Any, one_puzzle_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "puzzle.txt"
+    path.write_text(S4.format_grid(PUZZLE4.questions[0]) + "\n")
+    assert run("solve", f"@{path}", "--weights", one_puzzle_network, "--quiet").status == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(TEXT4 + "\n"))
+    assert run("solve", "-", "--weights", one_puzzle_network, "--quiet").status == 0
+    path.write_bytes(b"\xff\xfe\x00")
+    assert_refused(run("solve", f"@{path}"), "cannot be read as text")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), encoding="utf-8"))
+    assert_refused(run("solve", "-"), "standard input cannot be read as text")
+
+
+# --- wrong input ------------------------------------------------------------------------------------------------------
+
+
+def assert_refused(answer: Answer, *words: str) -> None:
+    assert answer.status == 2, answer
+    assert answer.err.count("\n") == 1 and answer.err.endswith("\n"), answer.err
+    for word in words:
+        assert word in answer.err, answer.err
+
+
+NO_SOLUTION4 = "123." + "...." * 2 + "...4"
+WRONG_PUZZLES = {
+    "empty": ("", "found 0 cells, need 81"),
+    "short": (TEXT9[:-1], "found 80 cells, need 81"),
+    "long": (TEXT9 + "1", "found 82 cells, need 81"),
+    "letters": (TEXT9[:40] + "x" + TEXT9[41:], "character 'x' at position 41 is no cell"),
+    "letters in 6x6": ("a" + "." * 35, "sudoku6: character 'a' at position 1"),
+    "digit too large": ("9" + "." * 35, "sudoku6: character '9' at position 1 is no cell (digits are 1 to 6"),
+    "row": ("55" + "." * 79, "row 1 holds 5 twice at columns 1 and 2"),
+    "column": ("3" + "." * 26 + "3" + "." * 53, "column 1 holds 3 twice at rows 1 and 4"),
+    "box": ("7........" + ".7......." + "." * 63, "box 1 holds 7 twice"),
+    "no solution": (NO_SOLUTION4, "this puzzle has no solution"),
+    "several solutions": ("." * 36, "this puzzle has more than one solution"),
+    "missing file": ("@nowhere.txt", "nowhere.txt is not a file"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_PUZZLES)
+def test_a_wrong_puzzle_gets_one_line_and_status_2(case: str, run: Any) -> None:
+    text, words = WRONG_PUZZLES[case]
+    for more in ([], ["--json"]):
+        answer = run("solve", text, *more)
+        assert_refused(answer, words)
+        assert not answer.out
+
+
+def test_a_wrong_network_gets_one_line_and_status_2(run: Any, random_network: Path, tmp_path: Path) -> None:
+    def path(name: str, content: bytes) -> Path:
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    whole = random_network.read_bytes()
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"x": torch.zeros(2)}, foreign)
+    deeper = tmp_path / "deeper.safetensors"
+    save_model(deeper, build_model("trm", SIZES), task="sudoku4")
+    deeper.write_bytes(deeper.read_bytes().replace(b'\\"n_layers\\": 1', b'\\"n_layers\\": 2'))
+    cases = {
+        tmp_path / "none.safetensors": "none.safetensors is not a file",
+        path("truncated.safetensors", whole[:-100]): "is damaged or no safetensors file",
+        path("header.safetensors", whole[:100]): "is damaged or no safetensors file",
+        path("empty.safetensors", b""): "is damaged or no safetensors file",
+        path("text.safetensors", b"hello " * 50): "is damaged or no safetensors file",
+        foreign: "has format 'unknown'",
+        deeper: "does not hold what its metadata promises",
+    }
+    for weights, words in cases.items():
+        assert_refused(run("solve", TEXT4, "--weights", weights), words, str(weights))
+        assert_refused(run("evaluate", weights), words, str(weights))
+
+
+def test_a_network_of_another_task_gets_one_line_and_status_2(run: Any, random_network: Path) -> None:
+    words = "this network takes 16 cells and 6 tokens; sudoku9 has 81 and 11"
+    assert_refused(run("solve", TEXT9, "--weights", random_network), words)
+    assert_refused(run("evaluate", random_network, "--task", "sudoku9"), words)
+    assert_refused(
+        run("evaluate", random_network, "--data", "sx-proxy"), "sx-proxy holds puzzles of sudoku9, not of sudoku4"
+    )
+    assert_refused(run("solve", TEXT4), "no network is shipped for 'sudoku4'")
+    assert_refused(run("evaluate", "--task", "sudoku4"), "no network is shipped for 'sudoku4'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "arguments are required: command"),
+        (("fly",), "invalid choice: 'fly'"),
+        (("solve",), "arguments are required: puzzle"),
+        (("solve", TEXT9, "--fast"), "unrecognized arguments: --fast"),
+        (("solve", TEXT9, "--starts", "0"), "--starts is 0; it must be at least 1"),
+        (("solve", TEXT9, "--steps", "-3"), "--steps is -3; it must be at least 1"),
+        (("solve", TEXT9, "--seed", "-1"), "--seed is -1; it must be at least 0"),
+        (("solve", TEXT9, "--steps", "many"), "invalid int value: 'many'"),
+        (("solve", TEXT9, "--task", "chess"), "No task is named 'chess'; known: sudoku4"),
+        (("data", "nowhere.csv"), "'nowhere.csv' is neither a file nor a data set; known: generated"),
+        (("data", "generated"), "generated puzzles need a count"),
+        (("data", "generated", "--count", "0"), "--count is 0; it must be at least 1"),
+        (("data", "generated", "--count", "40", "--task", "sudoku4"), "different puzzles of the 40 asked for"),
+        (("verify",), "arguments are required: folder"),
+        (("verify", "nowhere"), "nowhere is not a folder"),
+        (("train",), "the name of a recipe is missing: trm-edu train NAME "),
+        (("train", "laptop"), "no recipe is named 'laptop'; known: laptop-sudoku6"),
+        (("train", "--steps", "3"), "the name of a recipe comes first, then options such as --steps"),
+        (("train", "laptop-sudoku6", "--lr", "fast"), "could not convert string to float: 'fast'"),
+        (("train", "laptop-sudoku6", "--depth", "3"), "Unrecognized options: --depth, 3"),
+        (("train", "laptop-sudoku6", "--steps", "0"), "steps is 0; it must be at least 1"),
+        (("train", "laptop-sudoku6", "--model", "gpt"), "model 'gpt' does not exist; choose one of trm, "),
+        (("train", "laptop-sudoku6", "--optimizer", "sgd"), "invalid choice 'sgd' for argument '--optimizer'"),
+        (("train", "laptop-sudoku6", "--steps"), "Missing value for argument '--steps'"),
+        (("train", "laptop-sudoku6", "--task", "chess"), "No task is named 'chess'"),
+        (("train", "laptop-sudoku6", "--train-data", "none.csv"), "'none.csv' is neither a file nor a data set"),
+        (("train", "laptop-sudoku6", "--out"), "expected one argument"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_arguments_get_one_line_and_status_2(arguments: tuple[str, ...], words: str, run: Any) -> None:
+    answer = run(*arguments)
+    assert_refused(answer, words)
+
+
+@pytest.mark.parametrize("environment", [{"LC_ALL": "C", "PYTHONUTF8": "0"}, {"COLUMNS": "30", "FORCE_COLOR": "1"}])
+def test_one_line_whatever_the_terminal(environment: dict[str, str]) -> None:
+    """tyro draws its frame in ASCII or Unicode, wide or narrow: none of it may be left."""
+    command = [sys.executable, "-m", "trm_edu.cli", "train", "laptop-sudoku6", "--lr", "fast"]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    expected = "Error parsing --lr: could not convert string to float: 'fast' (see trm-edu train laptop-sudoku6 --help)"
+    assert (done.returncode, done.stderr, done.stdout) == (2, f"trm-edu: {expected}\n", "")
+
+
+def test_real_data_that_is_not_there_is_named(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRM_EDU_DATA", str(tmp_path))
+    assert_refused(run("data", "sudoku-extreme-1k"), "holds no sudoku/sudoku_extreme_1k_train.csv.gz", "TRM_EDU_DATA")
+    changes = ["--train-data", "sudoku-extreme-1k", "--task", "sudoku9", "--train-count", "None"]
+    assert_refused(run("train", "laptop-sudoku6", *changes), "TRM_EDU_DATA")
+
+
+def test_a_malformed_csv_is_named_with_its_line(run: Any, random_network: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(f"question,answer\n{TEXT4},oops\n")
+    assert_refused(run("evaluate", random_network, "--data", path, "--count", 1), f"{path}, line 2: sudoku4: ")
+
+
+def test_clues_belong_to_generated_puzzles(run: Any, random_network: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text(f"question,answer\n{TEXT4},{S4.decode(PUZZLE4.answers[0])}\n")
+    answer = run("evaluate", random_network, "--data", path, "--count", 1, "--clues", 8)
+    assert_refused(answer, "clues is 8, but only generated puzzles can have it chosen")
+
+
+# --- train, evaluate, data, doctor, help ------------------------------------------------------------------------------
+
+TINY_FIELDS = {
+    "task": "sudoku4", "train-count": 8, "eval-count": 10, "hidden": 8, "n-layers": 1, "T": 1, "n": 1,
+    "dtype": "float32", "device": "cpu", "n-supervision": 2, "eval-supervision": 4, "batch-size": 4, "steps": 4,
+    "warmup": 1, "eval-every": 2, "eval-part": 4,
+}  # fmt: skip
+TINY = [part for name, value in TINY_FIELDS.items() for part in (f"--{name}", str(value))]
+
+
+def test_train_then_evaluate(run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    answer = run("train", "laptop-sudoku6", *TINY, "--out", folder)
+    assert answer.status == 0
+    assert "training on generated (seed 0, minimal clues): 8 puzzles of sudoku4, 8 distinct" in answer.out
+    assert "of 10 puzzles after 4 steps" in answer.out and "exact after step 1: " in answer.out
+    assert f"weights and log in {folder}" in answer.out
+    assert Recipe(**load_model(folder / "model.safetensors").recipe).hidden == 8
+    assert (folder / "log.jsonl").read_text().count("\n") == 5
+
+    scored = run("evaluate", folder / "model.safetensors", "--count", 10, "--steps", 4)
+    assert scored.status == 0 and scored.out.startswith("exact ") and "trained on generated (seed 0" in scored.out
+    assert "  after step  4: " in scored.out
+    as_json = run("evaluate", folder / "model.safetensors", "--count", 10, "--steps", 4, "--clues", 8, "--json").json
+    assert (as_json["count"], as_json["n_supervision"], as_json["task"]) == (10, 4, "sudoku4")
+    assert "down to 8 clues" in as_json["source"] and len(as_json["exact"]) == 4
+
+
+def test_train_answers_programs_and_refuses_a_folder_that_cannot_be(run: Any, tmp_path: Path) -> None:
+    answer = run("train", "laptop-sudoku6", *TINY, "--json", "--out", tmp_path / "run")
+    assert answer.status == 0 and not answer.err
+    assert answer.json["recipe"]["hidden"] == 8 and answer.json["count"] == 10
+    (tmp_path / "file").write_text("")
+    assert_refused(run("train", "laptop-sudoku6", *TINY, "--json", "--out", tmp_path / "file"), str(tmp_path / "file"))
+
+
+def test_a_run_that_diverges_says_so(run: Any, tmp_path: Path) -> None:
+    wild = ["--lr", "1e38", "--clip", "0", "--steps", "20", "--eval-every", "99", "--json", "--out", tmp_path / "wild"]
+    assert_refused(run("train", "laptop-sudoku6", *TINY, *wild), "the loss is nan at step 20; try a smaller lr")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_train_help_lists_every_field_with_its_meaning(name: str, run: Any) -> None:
+    answer = run("train", name, "--help")
+    assert answer.status == 0 and not answer.err
+    text = " ".join(answer.out.replace("│", " ").split())
+    for field in dataclasses.fields(Recipe):
+        assert f"--{field.name.replace('_', '-')}" in text
+    for meaning in ("peak rate of Muon", "updates of z in one recursion", "gradient norm is cut to this (0: never)"):
+        assert meaning in text
+
+
+def test_help_and_version(run: Any) -> None:
+    for arguments in (["--help"], ["train", "--help"], ["solve", "--help"], ["verify", "-h"], ["data", "-h"]):
+        answer = run(*arguments)
+        assert answer.status == 0 and not answer.err and "trm-edu" in answer.out
+    assert "doctor" in run("--help").out and "laptop-sudoku6" in run("train", "--help").out
+    assert run("--version").out.split() == ["trm-edu", __version__]
+
+
+def test_data_lists_and_describes(run: Any, tmp_path: Path) -> None:
+    listed = run("data")
+    assert listed.status == 0 and "sudoku6: symmetries: " in listed.out and "sx-proxy" in listed.out
+    assert set(run("data", "--json").json) == {"tasks", "data_sets"}
+    made = run("data", "generated", "--count", 3, "--show", 2, "--json").json
+    assert made["count"] == made["distinct"] == 3 and len(made["puzzles"]) == 2 and len(made["puzzles"][0]) == 36
+    shown = run("data", "generated", "--count", 3, "--task", "sudoku4", "--show", 0)
+    assert shown.out.splitlines() == [
+        "generated (seed 0, minimal clues): 3 puzzles of sudoku4, 3 distinct under its symmetries"
+    ]
+
+
+def test_data_describes_the_real_rows(run: Any, data_dir: Path) -> None:
+    answer = run("data", "sudoku-extreme-1k", "--show", 0)
+    assert answer.status == 0 and answer.out.startswith(
+        "Sudoku-Extreme, one public draw of 1,000 training rows: 1,000 "
+    )
+
+
+# --- with the shipped networks ----------------------------------------------------------------------------------------
+
+
+def test_solve_uses_the_shipped_networks(run: Any) -> None:
+    six = get_task("sudoku6").generate(1, seed=3)
+    answer = run("solve", get_task("sudoku6").decode(six.questions[0]), "--json")
+    assert answer.status == 0 and answer.json["answer"] == get_task("sudoku6").decode(six.answers[0])
+    nine = get_task("sudoku9").generate(1, seed=3, clues=40)
+    answer = run("solve", get_task("sudoku9").decode(nine.questions[0]), "--json")
+    assert answer.status == 0 and answer.json["answer"] == get_task("sudoku9").decode(nine.answers[0])
+
+
+def test_doctor_runs_the_shipped_networks(run: Any) -> None:
+    answer = run("doctor", "--json")
+    assert answer.status == 0
+    assert answer.json["packages"]["torch"] and set(answer.json["networks"]) == {"sudoku9", "sudoku6"}
+    assert answer.json["networks"]["sudoku6"]["solved_a_generated_puzzle"] is True
+    told = run("doctor")
+    assert told.status == 0 and "training here: `trm-edu train laptop-sudoku6`" in told.out
