@@ -299,9 +299,22 @@ def test_train_then_evaluate(run: Any, tmp_path: Path) -> None:
     scored = run("evaluate", folder / "model.safetensors", "--count", 10, "--steps", 4)
     assert scored.status == 0 and scored.out.startswith("exact ") and "trained on generated (seed 0" in scored.out
     assert "  after step  4: " in scored.out
+    assert "none is equivalent to one of the 8 training puzzles" in scored.out
     as_json = run("evaluate", folder / "model.safetensors", "--count", 10, "--steps", 4, "--clues", 8, "--json").json
     assert (as_json["count"], as_json["n_supervision"], as_json["task"]) == (10, 4, "sudoku4")
     assert "down to 8 clues" in as_json["source"] and len(as_json["exact"]) == 4
+
+
+def test_evaluate_says_when_it_cannot_leave_training_puzzles_out(
+    run: Any, random_network: Path, tmp_path: Path
+) -> None:
+    assert "the training puzzles are not known" in run("evaluate", random_network, "--count", 3, "--steps", 1).out
+    checkpoint = load_model(random_network)
+    recipe = {"train_data": str(tmp_path / "gone.csv"), "train_count": None}
+    elsewhere = save_model(tmp_path / "elsewhere.safetensors", checkpoint.model, task=checkpoint.task, recipe=recipe)
+    answer = run("evaluate", elsewhere, "--count", 3, "--steps", 1)
+    assert answer.status == 0 and "not at hand, some of these may be among them" in answer.out
+    assert "gone.csv" in run("evaluate", elsewhere, "--count", 3, "--steps", 1, "--json").json["overlap"]
 
 
 def test_train_answers_programs_and_refuses_a_folder_that_cannot_be(run: Any, tmp_path: Path) -> None:

@@ -18,10 +18,14 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trm_edu import __version__
 from trm_edu.errors import DataError, RecipeError, TrmEduError
+
+if TYPE_CHECKING:
+    from trm_edu.checkpoints import Checkpoint
+    from trm_edu.tasks import PuzzleSet, Task
 
 EXIT_NO, EXIT_WRONG_INPUT = 1, 2
 
@@ -206,10 +210,25 @@ def train_command(argv: list[str]) -> int:
 # --- evaluate -------------------------------------------------------------------------------------------------------
 
 
-def checkpoint_for(path: str | None, task: str):
+def checkpoint_for(path: str | None, task: str) -> Checkpoint:
     from trm_edu.checkpoints import load_model, shipped_model
 
     return load_model(path) if path else shipped_model(task)
+
+
+def training_puzzles(checkpoint: Checkpoint, task: Task) -> tuple[PuzzleSet | None, str]:
+    """The puzzles that a network was trained on, to be left out of a test, and a line that says if they could be."""
+    from trm_edu.data import load_puzzles
+
+    recipe = checkpoint.recipe
+    if checkpoint.task != task.name or "train_data" not in recipe:
+        return None, "the training puzzles are not known: some of these may be among them"
+    draw = {"count": recipe.get("train_count"), "seed": recipe.get("data_seed", 0)}
+    try:
+        training = load_puzzles(recipe["train_data"], task, **draw)
+    except DataError as error:
+        return None, f"the training puzzles are not at hand, some of these may be among them: {error}"
+    return training, f"none is equivalent to one of the {len(training):,} training puzzles"
 
 
 def evaluate_command(args: argparse.Namespace) -> int:
@@ -222,11 +241,13 @@ def evaluate_command(args: argparse.Namespace) -> int:
     checkpoint = checkpoint_for(args.weights, args.task or "sudoku9")
     task = get_task(args.task or checkpoint.task)
     check_fits(checkpoint.model, task)
-    puzzles = load_puzzles(args.data, task, count=args.count, seed=args.seed, clues=args.clues)
+    training, overlap = training_puzzles(checkpoint, task)
+    puzzles = load_puzzles(args.data, task, count=args.count, seed=args.seed, clues=args.clues, exclude=training)
     score = evaluate(checkpoint.model, puzzles, n_supervision=args.steps, regime=checkpoint.regime)
     steps = [k for k in (1, 2, 4, 8, 16, 32, 64) if k <= score.n_supervision]
     lines = [score.describe(), *(f"  after step {k:2d}: {score.exact[k - 1]:.1%}" for k in steps)]
-    say(score.as_dict(), args.json, [*lines, f"  {score.evaluation_seconds:.1f} s"])
+    lines += [f"  {overlap}", f"  {score.evaluation_seconds:.1f} s"]
+    say(score.as_dict() | {"overlap": overlap}, args.json, lines)
     return 0
 
 
