@@ -62,6 +62,7 @@ class Recipe:
     eval_every: int = 250  # steps between evaluations on a fixed part of the evaluation puzzles
     eval_supervision: int = 16  # supervision steps at evaluation (may be more than in training)
     eval_part: int = 200  # how many puzzles those evaluations use
+    save_every: int = 500  # steps between states from which a stopped run goes on
     max_seconds: float | None = None  # stop after this time
     seed: int = 0  # of weights, batches and exploration
     device: str = "auto"  # auto, cpu, cuda, mps
@@ -70,7 +71,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise RecipeError(f"model {self.model!r} does not exist; choose one of {', '.join(MODELS)}")
-        for name in ("batch_size", "steps", "n_supervision", "eval_every", "eval_part", "eval_supervision"):
+        for name in (
+            "batch_size",
+            "steps",
+            "n_supervision",
+            "eval_every",
+            "eval_part",
+            "eval_supervision",
+            "save_every",
+        ):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} is {getattr(self, name)}; it must be at least 1")
 

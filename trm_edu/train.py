@@ -21,18 +21,21 @@ from tqdm.auto import tqdm
 
 from trm_edu import __version__
 from trm_edu.checkpoints import load_model, save_model
-from trm_edu.data import BatchStream, load_puzzles
+from trm_edu.data import BatchStream, load_puzzles, write_whole
 from trm_edu.devices import device_name, faster_dtype, pick_device
-from trm_edu.errors import RecipeError, TrmEduError
+from trm_edu.errors import CheckpointError, RecipeError, TrmEduError
 from trm_edu.evaluate import Evaluation, evaluate
 from trm_edu.interface import parameter_count
 from trm_edu.losses import Loss, cell_loss_named, supervision_loss
 from trm_edu.optim import EMA, learning_rate, make_optimizers
 from trm_edu.recipes import Recipe
+from trm_edu.resume import Saved, newest_state, remove_states, restore, write_state
 from trm_edu.supervision import Carry, initial_carry, q_continue_target, supervision_step
 from trm_edu.tasks import PuzzleSet
 from trm_edu.variants import build_model, model_name
 
+# What may differ between the run that was stopped and the one that goes on: it does not change the training.
+FREE_TO_CHANGE = ("max_seconds", "eval_every", "eval_part", "save_every")
 REPORT_EVERY = 20  # steps between looks at the loss: each one makes the processor wait
 
 
@@ -75,15 +78,27 @@ def make_model(recipe: Recipe, device: torch.device) -> nn.Module:
 
 
 class Log:
-    """Rows as JSON lines in `folder`/log.jsonl, if there is a folder, and in memory."""
+    """Rows as JSON lines in `folder`/log.jsonl, if there is a folder, and in memory.
 
-    def __init__(self, folder: Path | None, on_row: Callable[[dict[str, Any]], None] | None):
+    keep_to: go on with the file that is there, without the rows after this step: they will be written again.
+    """
+
+    def __init__(
+        self, folder: Path | None, on_row: Callable[[dict[str, Any]], None] | None, keep_to: int | None = None
+    ):
         self.rows: list[dict[str, Any]] = []
         self.on_row = on_row
         self.file = None
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.file = (folder / "log.jsonl").open("w", encoding="utf-8")
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "log.jsonl"
+        if keep_to is not None and path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            whole = [json.loads(line) for line in lines if line.endswith("}\n")]  # a kill may leave half a line
+            self.rows = [row for row in whole if row.get("step", 0) <= keep_to]
+        write_whole(path, "".join(json.dumps(row) + "\n" for row in self.rows).encode())
+        self.file = path.open("a", encoding="utf-8")
 
     def write(self, kind: str, **row: Any) -> None:
         row = {"kind": kind, **row}
@@ -93,6 +108,27 @@ class Log:
             self.file.flush()
         if self.on_row:
             self.on_row(row)
+
+
+def earlier_state(folder: Path | None, recipe: Recipe) -> Saved | None:
+    """The state from which a run in this folder goes on. RecipeError if it was made by another recipe."""
+    if folder is None:
+        return None
+    saved, complaints = newest_state(folder)
+    for complaint in complaints:
+        tqdm.write(f"{complaint}; the state before it is used" if saved else complaint, file=sys.stderr)
+    if saved is None:
+        return None
+    before, now = (
+        {k: v for k, v in each.items() if k not in FREE_TO_CHANGE} for each in (saved.facts["recipe"], recipe.as_dict())
+    )
+    if before != now:
+        changed = ", ".join(f"{k} {before.get(k)} -> {now[k]}" for k in now if before.get(k) != now[k])
+        raise RecipeError(
+            f"{folder} holds an unfinished run of another recipe ({changed}); choose another --out, or delete its "
+            "state-*.safetensors files to begin anew"
+        )
+    return saved
 
 
 def stagger(carry: Carry, n_supervision: int, generator: torch.Generator) -> Carry:
@@ -165,6 +201,32 @@ class Trainer:
         self.ema.update()
         return loss
 
+    def state(self) -> dict[str, Any]:
+        """Every tensor that the next step depends on, nested by where it belongs."""
+        return {
+            "model": self.model.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizers": [optimizer.state_dict()["state"] for optimizer in self.optimizers],
+            "carry": self.carry,
+            "generators": {"stream": self.stream.generator.get_state(), "exploration": self.exploration.get_state()},
+        }
+
+    def load_state(self, saved: Saved) -> None:
+        """Go on from a state file. CheckpointError if it belongs to another model or optimizer."""
+        self.step()  # optimizers make their moments at their first step; all of it is replaced below
+        try:
+            state = restore(self.state(), saved.tensors)
+        except KeyError as error:
+            raise CheckpointError(f"{saved.path} belongs to another run: it lacks {error.args[0]}") from None
+        self.model.load_state_dict(state["model"])
+        self.ema.load_state_dict(state["ema"])
+        for optimizer, moments in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+        self.carry = state["carry"]
+        self.stream.generator.set_state(state["generators"]["stream"].cpu())
+        self.exploration.set_state(state["generators"]["exploration"].cpu())
+        self.steps_done = saved.facts["step"]
+
     def average(self) -> nn.Module:
         """The model with the averaged weights, in evaluation mode. The same object each time."""
         self.ema.copy_to(self.averaged)
@@ -185,8 +247,9 @@ def train(
 
     model: a network of your own to train instead of the recipe's (then give no folder: a file needs a known class).
     sets: training and evaluation puzzles, if they are at hand already. on_row: called with every row of the log.
-    The averaged (EMA) weights are evaluated, returned and saved. Raises RecipeError or DataError before the first step
-    if something cannot work, Diverged if the loss becomes NaN or infinite.
+    The averaged (EMA) weights are evaluated, returned and saved. A run that was stopped in this folder goes on where
+    its last state was saved (every `save_every` steps). Raises RecipeError or DataError before the first step if
+    something cannot work, Diverged if the loss becomes NaN or infinite.
     """
     if model is not None and folder is not None:
         model_name(model)
@@ -194,9 +257,13 @@ def train(
     trainer = Trainer(recipe, training, model)
     part = held_out.take(slice(recipe.eval_part))
     folder = None if folder is None else Path(folder)
-    log = Log(folder, on_row)
+    saved = earlier_state(folder, recipe)
+    if saved is not None:
+        trainer.load_state(saved)
+    log = Log(folder, on_row, keep_to=None if saved is None else trainer.steps_done)
     log.write(
-        "start",
+        "start" if saved is None else "resume",
+        step=trainer.steps_done,
         recipe=recipe.as_dict(),
         training=training.describe(),
         held_out=held_out.describe(),
@@ -225,12 +292,15 @@ def train(
         path = folder / "model.safetensors"
         return save_model(path, trainer.averaged, task=recipe.task, recipe=recipe.as_dict(), metrics=metrics)
 
-    started, shown = time.perf_counter(), {}
-    with tqdm(total=recipe.steps, desc=recipe.name, unit="step", disable=not progress, mininterval=0.5) as bar:
-        for step in range(1, recipe.steps + 1):
+    first, shown = trainer.steps_done, {}
+    started = time.perf_counter() - (saved.facts["seconds"] if saved else 0.0)
+    look = {"desc": recipe.name, "unit": "step", "disable": not progress, "mininterval": 0.5}
+    with tqdm(total=recipe.steps, initial=first, **look) as bar:
+        for step in range(first + 1, recipe.steps + 1):
             loss = trainer.step()
             evaluates = step % recipe.eval_every == 0 and step < recipe.steps
-            if evaluates or step % REPORT_EVERY == 0 or step == recipe.steps:  # no weights are saved unseen
+            saves = folder is not None and step % recipe.save_every == 0 and step < recipe.steps
+            if evaluates or saves or step % REPORT_EVERY == 0 or step == recipe.steps:  # no weights are saved unseen
                 value = loss.answer.item() / recipe.batch_size
                 if not math.isfinite(value):
                     hint = f"try a smaller lr (now {recipe.lr}) or a clip of 1 (now {recipe.clip})"
@@ -248,10 +318,15 @@ def train(
                 bar.set_postfix(shown)
                 log.write("eval", step=step, seconds=time.perf_counter() - started, **score.as_dict())
                 save(score, time.perf_counter() - started)
+            if saves:
+                facts = {"step": step, "seconds": time.perf_counter() - started, "recipe": recipe.as_dict()}
+                write_state(folder, trainer.state(), facts)
 
     train_seconds = time.perf_counter() - started
     final = measure(held_out)
     seconds = time.perf_counter() - started
     log.write("end", step=trainer.steps_done, train_seconds=train_seconds, seconds=seconds, **final.as_dict())
     path = save(final, train_seconds)
+    if folder is not None and trainer.steps_done == recipe.steps:
+        remove_states(folder)
     return Run(trainer.averaged, recipe, final, log.rows, seconds, path)
