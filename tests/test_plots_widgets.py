@@ -219,6 +219,11 @@ def test_an_unfinished_answer_is_drawn_and_judged() -> None:
     assert "is empty" in frames.html(2)
 
 
+def test_what_a_task_says_is_text_and_not_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(widgets, "verdict", lambda *_: (False, "cell <3> is open"))
+    assert "cell &lt;3&gt; is open" in Frames(TASK, QUESTION, steps_of(ANSWER)).html(1)
+
+
 def test_a_frame_is_made_fast_enough_for_ten_a_second() -> None:
     task = get_task("sudoku9")
     puzzle = task.generate(1, seed=0)

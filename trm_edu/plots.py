@@ -1,0 +1,256 @@
+"""Pictures of the lessons. Every function draws on matplotlib axes (its own if none are given) and returns them.
+
+Colours are those of Okabe and Ito, which all eyes can tell apart; markers and line styles say the same in grey. The
+background is white, so that a dark theme changes nothing. `show` puts a picture into a notebook with the alternative
+text that a screen reader reads out.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from PIL import Image
+
+from trm_edu.tasks import Task
+
+BLACK, ORANGE, GREEN, BLUE = "#000000", "#E69F00", "#009E73", "#0072B2"
+YELLOW, VERMILION, PURPLE = "#F0E442", "#D55E00", "#CC79A7"
+STYLES = ((ORANGE, ":", "o"), (GREEN, "--", "s"), (BLUE, "-", "D"), (PURPLE, "-.", "^"))
+PLUM = "#8C3A6B"  # purple, dark enough for text
+DPI = 130  # pixels in the file for an inch; the page shows 96 of them, so a sharp screen has some to spare
+COLOURS = 64  # of a picture: enough for smooth letters, and a third of the size
+
+
+# --- into the page --------------------------------------------------------------------------------------------------
+
+
+def figure_of(drawn: Figure | Axes | Sequence[Axes] | np.ndarray) -> Figure:
+    """The figure that axes, or the first of several axes, belong to."""
+    if isinstance(drawn, Figure):
+        return drawn
+    return (drawn if isinstance(drawn, Axes) else np.asarray(drawn, dtype=object).flat[0]).figure
+
+
+def image_tag(drawn: Figure | Axes | Sequence[Axes] | np.ndarray, alt_text: str) -> str:
+    """The picture as one HTML element, PNG inside, with its alternative text. Raises ValueError if that is empty."""
+    if not alt_text.strip():
+        raise ValueError("alt_text is empty; say in a sentence or two what the picture shows")
+    figure, buffer = figure_of(drawn), io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.08)
+    with Image.open(buffer) as image:
+        width = round(image.width * 96 / DPI)
+        few_colours = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    few_colours.save(buffer, format="png", optimize=True)
+    if "matplotlib.pyplot" in sys.modules:  # else pyplot would show its own figures a second time
+        sys.modules["matplotlib.pyplot"].close(figure)
+    data, alt = base64.b64encode(buffer.getvalue()).decode(), html.escape(" ".join(alt_text.split()), quote=True)
+    return f'<img alt="{alt}" width="{width}" style="max-width:100%" src="data:image/png;base64,{data}">'
+
+
+def show(drawn: Figure | Axes | Sequence[Axes] | np.ndarray, alt_text: str) -> None:
+    """Display a figure (or the figure of these axes) in a notebook; `alt_text` is what a screen reader says.
+
+    An ordinary figure output has no place for such a text: JupyterLab draws it as an image without one. This one is
+    HTML, with the text in the image's `alt`. Where no HTML can be shown, the text itself appears.
+    """
+    from IPython.display import display
+
+    display({"text/html": image_tag(drawn, alt_text), "text/plain": " ".join(alt_text.split())}, raw=True)
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+def changed_cells(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Bool [L]: which cells differ between two answers [L]."""
+    return np.asarray(before) != np.asarray(after)
+
+
+def grid(task: Task, tokens: np.ndarray, ax: Axes | None = None, **marks: Any) -> Axes:
+    """One puzzle or answer [L]. `marks` (given, changed, wrong, confidence) go to the task's own `draw`."""
+    if ax is None:
+        ax = Figure(figsize=(3, 3)).add_axes((0, 0, 1, 1))
+    return task.draw(ax, tokens, **marks)
+
+
+def answer_row(
+    task: Task,
+    question: np.ndarray,
+    answers: Sequence[np.ndarray],
+    steps: Sequence[int] | None = None,
+    *,
+    solution: np.ndarray | None = None,
+    titles: Sequence[str] | None = None,
+    axes: Sequence[Axes] | np.ndarray | None = None,
+) -> np.ndarray:
+    """The question and the answers after chosen supervision steps, side by side; returns the axes.
+
+    answers: the answer [L] after every step, from step 1 on. steps: which to draw (default 1, 2, 4 and the last).
+    Yellow: changed since the picture before; the first answer marks nothing, because there every open cell is new.
+    Vermilion with a cross: not the digit of `solution` [L], if that is given.
+    Raises ValueError for a step that does not exist.
+    """
+    chosen = shown_steps(len(answers)) if steps is None else list(steps)
+    if bad := [step for step in chosen if not 1 <= step <= len(answers)]:
+        raise ValueError(f"there is no answer after step {bad[0]}; there are steps 1 to {len(answers)}")
+    if axes is None:
+        figure = Figure(figsize=(2.3 * (len(chosen) + 1), 2.5))
+        axes = figure.subplots(1, len(chosen) + 1)
+        figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.88, wspace=0.1)
+    axes = np.asarray(axes, dtype=object).ravel()
+    grid(task, question, axes[0]).set_title("question", fontsize=10)
+    previous = None
+    for i, step in enumerate(chosen):
+        answer = answers[step - 1]
+        changed = None if previous is None else changed_cells(previous, answer)
+        wrong = None if solution is None else changed_cells(solution, answer)
+        grid(task, answer, axes[i + 1], given=question, changed=changed, wrong=wrong)
+        axes[i + 1].set_title(f"after step {step}" if titles is None else titles[i], fontsize=10)
+        previous = answer
+    return axes
+
+
+def shown_steps(count: int) -> list[int]:
+    """1, 2, 4 and the last of `count` steps: early steps change most."""
+    return sorted({step for step in (1, 2, 4, count) if 1 <= step <= count})
+
+
+# --- runs -----------------------------------------------------------------------------------------------------------
+
+
+def learning_curve(rows: Iterable[Mapping[str, Any]], axes: Sequence[Axes] | np.ndarray | None = None) -> np.ndarray:
+    """A run's log (`Run.log`, or the part that exists so far) on two axes: loss, and exact accuracy.
+
+    The accuracy after supervision steps 1, 4 and the last one has a line each. The final measurement, on all the
+    evaluation puzzles, ends the lines.
+    """
+    rows = list(rows)
+    if axes is None:
+        figure = Figure(figsize=(8.4, 2.9), layout="constrained")
+        axes = figure.subplots(1, 2)
+    left, right = np.asarray(axes, dtype=object).ravel()
+    losses = [(row["step"], row["loss"]) for row in rows if row["kind"] == "step"]
+    left.plot(*zip(*losses, strict=True) if losses else ([], []), color=VERMILION, linewidth=1)
+    left.set(xlabel="optimizer step", ylabel="loss of a cell", title="training loss")
+    left.set_ylim(bottom=0)
+    scores = [row for row in rows if row["kind"] in ("eval", "end")]
+    total = len(scores[0]["exact"]) if scores else 16
+    for (colour, line, marker), step in zip(STYLES, sorted({1, min(4, total), total}), strict=False):
+        points = [(row["step"], row["exact"][step - 1]) for row in scores]
+        style = {"color": colour, "linestyle": line, "marker": marker, "markersize": 4}
+        right.plot(*zip(*points, strict=True) if points else ([], []), label=f"after step {step}", **style)
+    right.set(xlabel="optimizer step", ylabel="solved exactly", title="unseen puzzles", ylim=(-0.02, 1.02))
+    right.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    right.legend(loc="upper left", fontsize=8)
+    if rows:
+        left.set_xlim(0, rows[-1].get("step", 1))
+        right.set_xlim(0, rows[-1].get("step", 1) * 1.02)
+    return tidy(left, right)
+
+
+def accuracy_by_step(
+    exact: Sequence[float], ax: Axes | None = None, *, halting: Sequence[float] | None = None, label: str = "exact"
+) -> Axes:
+    """Share of puzzles solved exactly after each supervision step (`Evaluation.exact`).
+
+    halting: the network's own mean estimate of that share (`Evaluation.halting`), drawn beside it.
+    """
+    if ax is None:
+        ax = Figure(figsize=(5.2, 2.9), layout="constrained").subplots()
+    steps = np.arange(1, len(exact) + 1)
+    ax.plot(steps, exact, color=BLUE, marker="D", markersize=4, label=label)
+    if halting is not None:
+        ax.plot(steps, halting, color=ORANGE, linestyle="--", marker="o", markersize=4, label="the network's estimate")
+        ax.legend(loc="best", fontsize=8)
+    ax.set(
+        xlabel="supervision step", ylabel="solved exactly", ylim=(-0.02, 1.02), xticks=steps[:: -(-len(steps) // 16)]
+    )
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    return tidy(ax)[0]
+
+
+def solved_by_guesses(guesses: np.ndarray, solved: np.ndarray, ax: Axes | None = None) -> Axes:
+    """How many puzzles [N] a network solved (bool [N]), grouped by how often a plain solver must guess."""
+    if ax is None:
+        ax = Figure(figsize=(5.2, 2.9), layout="constrained").subplots()
+    guesses, solved = np.asarray(guesses), np.asarray(solved, bool)
+    names = ("none", "1 to 2", "3 to 9", "10 or more")
+    group = np.digitize(guesses, (1, 3, 10))
+    counts = [[int((chosen & (group == i)).sum()) for i in range(len(names))] for chosen in (solved, ~solved)]
+    ax.bar(names, counts[0], color=BLUE, width=0.6, label="solved")
+    style = {"color": "white", "edgecolor": VERMILION, "hatch": "///"}
+    bars = ax.bar(names, counts[1], bottom=counts[0], width=0.6, label="not solved", **style)
+    ax.bar_label(bars, [f"{good} of {good + bad}" for good, bad in zip(*counts, strict=True)], padding=2)
+    ax.set(xlabel="guesses of a plain solver", ylabel="puzzles")
+    ax.margins(y=0.15)
+    ax.legend(loc="upper right", fontsize=8)
+    return tidy(ax)[0]
+
+
+def tidy(*axes: Axes) -> np.ndarray:
+    """Take away the lines that say nothing."""
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.25)
+        ax.set_axisbelow(True)
+    return np.array(axes, dtype=object)
+
+
+# --- the whiteboard -------------------------------------------------------------------------------------------------
+
+RECURSION_TEXT = (
+    "Diagram. The question x and the states y and z go into one network. Inner loop: the network renews z from z, y "
+    "and x, n times; then it renews y from y and z, once. That is one latent recursion. It is done T times, the last "
+    "time with gradient: one supervision step. After it the heads read y: an answer for each cell, and whether to "
+    "stop. The outer loop repeats supervision steps, up to 16."
+)
+
+
+def recursion_diagram(ax: Axes | None = None) -> Axes:
+    """TRM on a whiteboard: the three nested loops. `RECURSION_TEXT` is its alternative text."""
+    if ax is None:
+        ax = Figure(figsize=(8, 3.5)).add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, 16), ylim=(0, 7))
+    ax.set_axis_off()
+
+    def box(x: float, y: float, width: float, height: float, text: str, colour: str, **style: Any) -> None:
+        shape = FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.05,rounding_size=0.2", edgecolor=colour)
+        shape.set(facecolor=style.get("face", "white"), linewidth=1.8, linestyle=style.get("line", "-"))
+        ax.add_patch(shape)
+        ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=11)
+
+    def arrow(start: tuple[float, float], end: tuple[float, float], bend: float = 0.0) -> None:
+        props = {"arrowstyle": "-|>", "color": BLACK, "linewidth": 1.4, "connectionstyle": f"arc3,rad={bend}"}
+        ax.annotate("", end, start, arrowprops=props)
+
+    frames = (
+        (2.3, 0.35, 13.4, 6.3, "supervision step, up to 16 times: loss, optimizer step, y and z are kept", BLACK, ":"),
+        (2.7, 0.7, 9.1, 5.1, "latent recursion, T times: only the last one with gradient", PLUM, "--"),
+    )
+    for x, y, width, height, text, colour, line in frames:
+        box(x, y, width, height, "", colour, line=line)
+        ax.text(x + 0.2, y + height - 0.18, text, ha="left", va="top", fontsize=9.5, color=colour)
+    box(0.2, 2.3, 1.3, 1.3, "x\nquestion", BLUE)
+    box(3.9, 2.1, 3.2, 1.7, "think\nz ← net(z, y + x)", ORANGE, face="#FFF6E0")
+    box(8.2, 2.1, 3.1, 1.7, "answer\ny ← net(y, z)", GREEN, face="#E3F5EF")
+    box(12.6, 3.3, 2.7, 1.1, "digit of each cell", BLACK)
+    box(12.6, 1.5, 2.7, 1.1, "stop? yes / no", BLACK)
+    arrow((1.6, 2.95), (3.8, 2.95))
+    arrow((7.2, 2.95), (8.1, 2.95))
+    arrow((11.4, 3.1), (12.5, 3.8))
+    arrow((11.4, 2.8), (12.5, 2.1))
+    arrow((6.4, 3.9), (4.6, 3.9), 1.1)
+    ax.text(5.5, 4.98, "n times", ha="center", va="bottom", fontsize=10, color="#8A5A00")
+    arrow((9.75, 2.0), (5.5, 2.0), -0.25)
+    ax.text(7.6, 1.0, "again", ha="center", fontsize=10, color=PLUM)
+    return ax
