@@ -131,9 +131,10 @@ RECIPES: dict[str, Recipe] = {
             eval_every=250,
             eval_part=100,
         ),
-        # The shipped 9x9 network: the 1,000 real puzzles, made easier at first by showing a share of their open cells.
+        # The shipped 9x9 network, made on one core: the 1,000 real puzzles, at first made easier by showing a share of
+        # their open cells. Without that, 2,000 steps solved none of the test puzzles (benchmarks/README.md).
         Recipe(
-            name="laptop-sudoku9",
+            name="sudoku9-cpu",
             task="sudoku9",
             train_data="sudoku-extreme-1k",
             train_count=None,
