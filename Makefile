@@ -71,4 +71,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(PY) && $(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || \
 		{ echo "make: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
 	$(PY) -m pip install --quiet -c constraints.txt -e ".[course,dev]"
+	$(PY) -m trm_edu.cli doctor
 	@touch $@
