@@ -26,7 +26,7 @@ from trm_edu.tasks import PuzzleSet, get_task
 
 ASSETS = Path(__file__).parents[1] / "trm_edu" / "assets"
 MORE_STEPS, MORE_PUZZLES = 64, 500
-SOLVED = 200  # puzzles for the measurement of `trm-edu solve`, which is slower
+SOLVED = 100  # puzzles for the measurement of `trm-edu solve`, which is slower
 
 
 def evaluation_sets(task: str, training: PuzzleSet) -> dict[str, PuzzleSet]:
