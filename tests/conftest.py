@@ -6,6 +6,7 @@ import os
 import random
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -27,6 +28,12 @@ def checked_modules() -> list[str]:
 # It must stand before the first import of trm_edu, hence here and not in a fixture.
 # An int may stand where a float is asked for, as everywhere in Python.
 install_import_hook(checked_modules(), "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+
+# The same examples in every run: a test that is red for one person is red for all. Whoever wants new examples types
+# `pytest --hypothesis-profile=default`.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

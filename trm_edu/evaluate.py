@@ -23,7 +23,8 @@ def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, floa
     share, shrink = hits / total, 1 + z * z / total
     middle = (share + z * z / (2 * total)) / shrink
     half = z / shrink * (share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At the very ends the formula gives exactly 0 and 1; rounding would miss them by a hair.
+    return 0.0 if hits == 0 else max(0.0, middle - half), 1.0 if hits == total else min(1.0, middle + half)
 
 
 @dataclass

@@ -91,8 +91,8 @@ print(f"{parameter_count(model):,} weights, width {model.config.hidden}, T={mode
 print("trained on:", shipped.regime)
 
 # %% [markdown]
-# Nobody wrote a Sudoku rule into it. It has seen questions and answers, no more. It knows nothing of rows: it had to
-# find out which cells matter to each other.
+# Nobody wrote a Sudoku rule into it. It has seen questions and answers, relabelled and turned, no more. It knows nothing
+# of rows: it had to find out which cells matter to each other.
 #
 # How does it work? It holds a draft of the answer, and a scratch pad. It looks at question, draft and pad, improves the
 # pad, then the draft; again and again. The same small network does all of that.
