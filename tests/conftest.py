@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -65,3 +67,11 @@ def data_dir() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"TRM_EDU_DATA is {folder!r}, which is not a folder; unset it or point it at the puzzles")
     return Path(folder)
+
+
+@pytest.fixture
+def unchecked_types() -> Iterator[None]:
+    """A learner runs the library without the type checker of the tests: it must refuse wrong input by itself."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

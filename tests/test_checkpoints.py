@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -25,14 +24,6 @@ from trm_edu.tasks import get_task
 from trm_edu.variants import MODELS, build_model, model_name
 
 SIZES = ModelConfig(8, 36, hidden=8, n_layers=1, T=1, n=2, heads=2, swiglu_multiple=8)
-
-
-@pytest.fixture
-def unchecked_types() -> Iterator[None]:
-    """A user runs the library without the type checker of the tests: it must refuse damaged files by itself."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

@@ -8,11 +8,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -35,12 +33,7 @@ TEXT9 = "...7..5...5.4.......7.1...2...8...7.....6..931....96..2.8..6...6..1.38.
 SIZES = ModelConfig(6, 16, hidden=16, n_layers=1, T=1, n=2, heads=2, swiglu_multiple=8)
 
 
-@pytest.fixture(autouse=True)
-def unchecked_types() -> Iterator[None]:
-    """A user runs the commands without the type checker of the tests."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("unchecked_types")
 
 
 @dataclasses.dataclass

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 
-import jaxtyping
 import pytest
 import torch
 import torch.nn.functional as F
@@ -317,14 +315,6 @@ def test_bfloat16_forward_is_close_to_float32_and_keeps_float32_weights(name: st
     assert 0 < error < 0.15
     b.logits.float().sum().backward()
     assert narrow.heads.answer.weight.grad.dtype == torch.float32
-
-
-@pytest.fixture
-def unchecked_types() -> Iterator[None]:
-    """A learner runs the library without the type checker of the tests: it must refuse wrong settings by itself."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
