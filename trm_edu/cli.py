@@ -110,7 +110,8 @@ def doctor(args: argparse.Namespace) -> int:
             f"  {name}: runs, {'solved' if entry['solved_a_generated_puzzle'] else 'did not solve'} a generated puzzle"
             for name, entry in networks.items()
         ),
-        "lessons: " + ("ready (make lab)" if lesson else 'install the course with pip install "trm-edu[course]"'),
+        "lessons: "
+        + ("ready (make lab)" if lesson else 'packages are missing; type make lab, or pip install -e ".[course]"'),
         "training here: `trm-edu train laptop-sudoku6` takes about a minute on two cores",
     ]
     say(found, args.json, lines)
