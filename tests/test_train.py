@@ -301,3 +301,15 @@ def test_a_direct_model_is_evaluated_in_the_same_way(sets: tuple[PuzzleSet, Puzz
     assert score.cells[0] == score.cells[1] > 0
     path = save_model(tmp_path / "direct.safetensors", model, task="sudoku4")
     assert evaluate(load_model(path).model, sets[1], n_supervision=2).cells == score.cells
+
+
+def test_without_a_compiler_the_run_goes_on_and_says_so(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    recipe = TINY.replace(compile=True, device="cpu")
+    puzzles = load_sets(recipe)[0]
+    monkeypatch.setattr("trm_edu.train.cpp_compiler", lambda: None)
+    trainer = Trainer(recipe, puzzles)
+    assert trainer.compiled is trainer.model
+    assert capsys.readouterr().err == "no C++ compiler found: the run goes on without torch.compile, more slowly\n"
+    monkeypatch.setattr("trm_edu.train.cpp_compiler", lambda: "/usr/bin/c++")
+    trainer = Trainer(recipe, puzzles)
+    assert trainer.compiled is not trainer.model and not capsys.readouterr().err

@@ -14,7 +14,6 @@ import io
 import json
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +50,7 @@ def doctor(args: argparse.Namespace) -> int:
 
     from trm_edu.checkpoints import DEFAULT, shipped_model
     from trm_edu.data import DATA_SETS, DATA_VARIABLE
-    from trm_edu.devices import device_name, faster_dtype, matmul_rate, pick_device
+    from trm_edu.devices import cpp_compiler, device_name, faster_dtype, matmul_rate, pick_device
     from trm_edu.solve import solve
     from trm_edu.tasks import get_task
 
@@ -82,7 +81,7 @@ def doctor(args: argparse.Namespace) -> int:
         question = task.generate(1, seed=0).questions[0]
         solution = solve(checkpoint.model, task, question)
         networks[name] = {"ran": True, "solved_a_generated_puzzle": solution.solved, "trained_on": checkpoint.regime}
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    compiler = cpp_compiler()
     found = {
         "trm_edu": __version__,
         "python": platform.python_version(),

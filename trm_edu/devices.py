@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -48,6 +50,12 @@ def faster_dtype(device: torch.device) -> str:
     """ "bfloat16" where its matrix products are at least 1.5 times as fast as those of float32, else "float32"."""
     faster = matmul_rate(device, torch.bfloat16) > 1.5 * matmul_rate(device, torch.float32)
     return "bfloat16" if faster else "float32"
+
+
+def cpp_compiler() -> str | None:
+    """The C++ compiler that torch.compile would use on a CPU, or None."""
+    names = (os.environ.get("CXX", ""), "c++", "g++", "clang++")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
 def device_name(device: torch.device) -> str:

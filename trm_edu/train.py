@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from trm_edu import __version__
 from trm_edu.checkpoints import load_model, save_model
 from trm_edu.data import BatchStream, load_puzzles, write_whole
-from trm_edu.devices import device_name, faster_dtype, pick_device
+from trm_edu.devices import cpp_compiler, device_name, faster_dtype, pick_device
 from trm_edu.errors import CheckpointError, RecipeError, TrmEduError
 from trm_edu.evaluate import Evaluation, evaluate
 from trm_edu.interface import parameter_count
@@ -159,7 +159,11 @@ class Trainer:
         self.model = (model or make_model(recipe, self.device)).to(self.device).train()
         self.averaged = copy.deepcopy(self.model).eval()
         self.ema = EMA(self.model, recipe.ema)
-        self.compiled = torch.compile(self.model) if recipe.compile else self.model
+        self.compiled = self.model
+        if recipe.compile and self.device.type == "cpu" and cpp_compiler() is None:
+            tqdm.write("no C++ compiler found: the run goes on without torch.compile, more slowly", file=sys.stderr)
+        elif recipe.compile:
+            self.compiled = torch.compile(self.model)
         rates = {"lr": recipe.lr, "muon_lr": recipe.muon_lr, "weight_decay": recipe.weight_decay}
         self.optimizers = make_optimizers(self.model, recipe.optimizer, **rates)
         self.cell_loss = cell_loss_named(recipe.loss)
