@@ -118,8 +118,8 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        # Four supervision steps a puzzle in training, sixteen at evaluation: in a minute it is worth more to see many
-        # puzzles than to dwell on each. The paper trains with sixteen.
+        # Four supervision steps a puzzle in training, sixteen at evaluation: in single trial runs of a minute, seeing
+        # many puzzles was worth more than dwelling on each. The paper trains with sixteen.
         Recipe(
             name="laptop-sudoku6",
             n=2,
