@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sudoku_reference import PUZZLE9, S4, S6, S9, made, units_of
 
 from trm_edu.errors import DataError, PuzzleError
 from trm_edu.tasks.sudoku import Sudoku, Symmetry
 
-S4, S6, S9 = Sudoku(2, 2), Sudoku(2, 3), Sudoku(3, 3)
 ALL = pytest.mark.parametrize("task", [S4, S6, S9], ids=lambda task: task.name)
-PUZZLE9 = "...7..5...5.4.......7.1...2...8...7.....6..931....96..2.8..6...6..1.38.9........."
-
-
-@lru_cache
-def made(task: Sudoku, count: int = 300, seed: int = 11):
-    return task.generate(count, seed)
 
 
 # --- references ---------------------------------------------------------------------------------------------------
-
-
-def units_of(task: Sudoku) -> list[set[int]]:
-    """Rows, columns and boxes from the definition, cell by cell."""
-    groups: dict[tuple, set[int]] = {}
-    for r, c in itertools.product(range(task.side), repeat=2):
-        for key in (("row", r), ("column", c), ("box", r // task.box_rows, c // task.box_cols)):
-            groups.setdefault(key, set()).add(r * task.side + c)
-    return list(groups.values())
 
 
 def solved_by_definition(task: Sudoku, question, answer) -> bool:

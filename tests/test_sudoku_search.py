@@ -4,42 +4,23 @@ from __future__ import annotations
 
 import csv
 import gzip
-import itertools
 import os
 import subprocess
 import sys
 import time
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sudoku_reference import PUZZLE9, S4, S6, S9, made, units_of
 
 import trm_edu
 from trm_edu.errors import DataError, PuzzleError
 from trm_edu.tasks.sudoku import Sudoku
 
-S4, S6, S9 = Sudoku(2, 2), Sudoku(2, 3), Sudoku(3, 3)
-PUZZLE9 = "...7..5...5.4.......7.1...2...8...7.....6..931....96..2.8..6...6..1.38.9........."
-
-
-@lru_cache
-def made(task: Sudoku, count: int = 300, seed: int = 11):
-    return task.generate(count, seed)
-
-
 # --- references ---------------------------------------------------------------------------------------------------
-
-
-def units_of(task: Sudoku) -> list[set[int]]:
-    """Rows, columns and boxes from the definition, cell by cell."""
-    groups: dict[tuple, set[int]] = {}
-    for r, c in itertools.product(range(task.side), repeat=2):
-        for key in (("row", r), ("column", c), ("box", r // task.box_rows, c // task.box_cols)):
-            groups.setdefault(key, set()).add(r * task.side + c)
-    return list(groups.values())
 
 
 def plain_solver(task: Sudoku, question) -> tuple[int, list[int] | None]:
