@@ -64,7 +64,12 @@ class Embedding(nn.Module):
         self.weight = nn.Parameter(truncated_normal_(torch.empty(count, dim), std))
 
     def forward(self, ids: Int[Tensor, "*shape"], dtype: torch.dtype = torch.float32) -> Float[Tensor, "*shape dim"]:
-        return F.embedding(ids, self.weight.to(dtype))
+        table = self.weight.to(dtype)
+        if torch.compiler.is_compiling() and ids.device.type == "cpu":
+            # The same numbers as a product: torch 2.13 compiles the gradient of a lookup into wrong addresses when
+            # several threads share it and a transposed tensor is near (tests/test_trainer.py).
+            return F.one_hot(ids.long(), len(table)).to(dtype) @ table
+        return F.embedding(ids, table)
 
 
 def swiglu_width(dim: int, expansion: float, multiple: int) -> int:
@@ -153,7 +158,7 @@ class Block(nn.Module):
 class Network(nn.Module):
     """A few blocks; called as network(state, injected). The two are added before the first block."""
 
-    def __init__(self, blocks: list[Block]):
+    def __init__(self, blocks: list[nn.Module]):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
 
