@@ -6,15 +6,27 @@ import gzip
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from trm_edu import data
-from trm_edu.data import BatchStream, DataSet, as_tensor, find_file, load_puzzles, read_csv, write_whole
-from trm_edu.errors import DataError
-from trm_edu.tasks import PuzzleSet, get_task
+from trm_edu.data import (
+    BatchStream,
+    DataSet,
+    as_tensor,
+    find_file,
+    load_puzzles,
+    read_csv,
+    stream_csv,
+    stream_puzzles,
+    whole,
+    write_whole,
+)
+from trm_edu.errors import DataError, PuzzleError
+from trm_edu.tasks import PuzzleSet, Sudoku, get_task
 
 S4, S6 = get_task("sudoku4"), get_task("sudoku6")
 
@@ -130,6 +142,119 @@ def test_a_file_that_is_no_such_csv_is_refused(content: bytes, words: str, tmp_p
     assert words in str(caught.value) and str(path) in str(caught.value)
 
 
+# --- streams ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 60, 100])
+@pytest.mark.parametrize("form", ["plain", "gzip", "dos"])
+def test_a_stream_holds_what_the_whole_file_holds(form: str, chunk: int, puzzles: PuzzleSet, tmp_path: Path) -> None:
+    content = csv_of(puzzles).encode()
+    path = tmp_path / "stream.dat"
+    path.write_bytes({"gzip": gzip.compress, "dos": lambda c: c.replace(b"\n", b"\r\n")}.get(form, bytes)(content))
+    chunks = list(stream_csv(path, S6, chunk))
+    assert [len(part) for part in chunks] == [chunk] * (60 // chunk) + ([60 % chunk] if 60 % chunk else [])
+    for name in ("questions", "answers"):
+        assert np.array_equal(np.concatenate([getattr(part, name) for part in chunks]), getattr(puzzles, name))
+    assert np.concatenate([part.extra["rating"] for part in chunks]).tolist() == [i / 2 for i in range(60)]
+    assert {(part.task, part.source) for part in chunks} == {("sudoku6", "file stream.dat")}
+    assert all(part.distinct == len(part) for part in chunks)
+    assert next(stream_csv(path, S6, source="a book")).source == "a book"
+
+
+def test_a_stream_counts_what_is_new_in_it(puzzles: PuzzleSet, tmp_path: Path) -> None:
+    order = np.array([0, 1, 2, 1, 3, 2, 0, 0, 4, 5, 5, 3])
+    turned = S6.apply(S6.random_symmetry(np.random.default_rng(1)), puzzles.questions[order])
+    again = np.arange(12) % 2 == 0
+    questions = np.where(again[:, None], turned, puzzles.questions[order])  # the answers do not matter here
+    path = tmp_path / "again.csv"
+    path.write_text(csv_of(PuzzleSet("sudoku6", questions, puzzles.answers[order], "", 6)))
+    assert [part.distinct for part in stream_csv(path, S6, 3)] == [3, 1, 1, 1]
+    assert read_csv(path, S6, source="x").distinct == 6
+
+
+def test_a_stream_leaves_out_what_it_is_told_to(csv_file: Path, puzzles: PuzzleSet) -> None:
+    symmetry = S6.random_symmetry(np.random.default_rng(3))
+    taken = puzzles.take(np.array([0, 8, 9, 59]))
+    turned = PuzzleSet("sudoku6", S6.apply(symmetry, taken.questions), taken.answers, "turned", 4)
+    chunks = list(stream_puzzles(str(csv_file), S6, chunk=8, exclude=turned))
+    assert [len(part) for part in chunks] == [7, 6, 8, 8, 8, 8, 8, 3]
+    rest = np.setdiff1d(np.arange(60), [0, 8, 9, 59])
+    assert np.array_equal(np.concatenate([part.questions for part in chunks]), puzzles.questions[rest])
+    assert chunks[1].extra["rating"].tolist() == [5.0, 5.5, 6.0, 6.5, 7.0, 7.5] and chunks[1].distinct == 6
+    with pytest.raises(DataError, match="sx-proxy holds puzzles of sudoku9, not of sudoku6"):
+        stream_puzzles("sx-proxy", S6)
+
+
+def test_a_stream_reads_no_further_than_it_is_asked(puzzles: PuzzleSet, tmp_path: Path) -> None:
+    lines = csv_of(puzzles).splitlines()
+    lines[44] = lines[44].replace("book,", "book,x", 1)
+    lines.insert(20, "")  # a blank line is none, but it counts where lines are named
+    path = tmp_path / "late.csv"
+    path.write_text("\n".join(lines))
+    stream = stream_csv(path, S6, 10)
+    assert [len(next(stream)) for _ in range(4)] == [10] * 4
+    with pytest.raises(DataError) as caught:
+        next(stream)
+    assert str(caught.value).startswith(f"{path}, line 46: sudoku6: character 'x' at position 1 is no cell")
+
+
+def test_a_stream_that_ends_in_rubbish_says_so_when_it_gets_there(puzzles: PuzzleSet, tmp_path: Path) -> None:
+    content = gzip.compress(csv_of(puzzles.take(np.tile(np.arange(60), 50))).encode())
+    path = tmp_path / "torn.csv.gz"
+    path.write_bytes(content[:-300])
+    stream = stream_csv(path, S6, 10)
+    assert len(next(stream)) == 10
+    with pytest.raises(DataError, match="torn.csv.gz cannot be read as a .gzipped. UTF-8 CSV"):
+        list(stream)
+
+
+def test_columns_that_turn_into_words_are_dropped(puzzles: PuzzleSet, tmp_path: Path) -> None:
+    lines = csv_of(puzzles, "source,question,answer,rating,level,note").splitlines()
+    lines = [lines[0]] + [f"{line},{i},{i}" for i, line in enumerate(lines[1:])]
+    lines[50] = lines[50].rpartition(",")[0] + ",hard"
+    path = tmp_path / "words.csv"
+    path.write_text("\n".join(lines))
+    assert list(read_csv(path, S6, source="x").extra) == ["rating", "level"]
+    assert [list(part.extra) for part in stream_csv(path, S6, 40)] == [["rating", "level", "note"], ["rating", "level"]]
+    joined = whole(stream_csv(path, S6, 40))
+    assert list(joined.extra) == ["rating", "level"] and joined.extra["level"].tolist() == list(range(60))
+
+
+@pytest.mark.parametrize("task", [S4, S6, get_task("sudoku9"), Sudoku(2, 5)], ids=str)
+def test_many_texts_are_encoded_as_each_of_them(task: Sudoku, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(2, task.vocab_size, (30, task.seq_len)).astype(np.uint8)
+    texts = [task.decode(row) for row in tokens]
+    texts[3] = texts[3].lower()
+    assert np.array_equal(task.encode_batch(texts, complete=True), tokens)
+    texts[4], tokens[4, 0] = "0" + texts[4][1:], 1
+    texts[5], tokens[5, -1] = texts[5][:-1] + ".", 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Sudoku, "encode", None)  # bare cells are not encoded one by one
+        assert np.array_equal(task.encode_batch(texts), tokens) and task.encode_batch(texts).dtype == np.uint8
+    with pytest.raises(PuzzleError, match="an answer has no blanks, this has 1, first at row 1 column 1"):
+        task.encode_batch(texts, complete=True)
+    texts[6] = task.format_grid(tokens[6])
+    assert np.array_equal(task.encode_batch(texts), tokens), "written as a grid"
+    assert task.encode_batch([]).shape == (0, task.seq_len)
+    for wrong in ("x" + texts[0][1:], "€" + texts[0][1:], texts[0][:-1] + "\x02", texts[0] + "1", texts[0][:-1]):
+        with pytest.raises(PuzzleError) as caught:
+            task.encode_batch([*texts, wrong])
+        with pytest.raises(PuzzleError) as expected:
+            task.encode(wrong)
+        assert str(caught.value) == str(expected.value)
+
+
+def test_a_task_that_encodes_one_by_one_reads_the_same(csv_file: Path, puzzles: PuzzleSet) -> None:
+    class OneByOne(Sudoku):
+        @property
+        def encode_batch(self) -> None:  # as a task that never heard of it
+            raise AttributeError("encode_batch")
+
+    found = read_csv(csv_file, OneByOne(2, 3), source="x")
+    assert np.array_equal(found.questions, puzzles.questions) and np.array_equal(found.answers, puzzles.answers)
+
+
 # --- sources ----------------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +317,41 @@ def test_a_count_is_a_draw_by_seed(csv_file: Path) -> None:
     assert draw(1).extra["rating"].tolist() == [row / 2 for row in rows]
     with pytest.raises(DataError, match=r"mine.csv holds 60 puzzles \(after exclusions\), 61 were asked for"):
         load_puzzles(str(csv_file), S6, count=61)
+
+
+@pytest.mark.parametrize("excludes", [False, True])
+@pytest.mark.parametrize("count", [1, 20, 50])
+def test_a_draw_is_that_of_the_whole_set(count: int, excludes: bool, csv_file: Path, puzzles: PuzzleSet) -> None:
+    """The seed permutes all rows that are left; networks were trained on such draws, so they must never change."""
+    exclude = puzzles.take(np.arange(3, 13)) if excludes else None
+    rest = puzzles.take(np.r_[0:3, 13:60]) if excludes else puzzles
+    order = np.random.default_rng(4).permutation(len(rest))[:count] if count < len(rest) else np.arange(count)
+    found = load_puzzles(str(csv_file), S6, count=count, seed=4, exclude=exclude)
+    assert np.array_equal(found.questions, rest.questions[order])
+    assert np.array_equal(found.answers, rest.answers[order]) and found.distinct == count
+
+
+def test_a_draw_encodes_only_what_it_draws(csv_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[int] = []
+    true = Sudoku.encode_batch
+    monkeypatch.setattr(
+        Sudoku, "encode_batch", lambda self, texts, **how: encoded.append(len(texts)) or true(self, texts, **how)
+    )
+    load_puzzles(str(csv_file), S6, count=5)
+    assert encoded == [5, 5], "five questions, five answers"
+
+
+def test_the_draws_of_real_data_never_change(data_dir: Path) -> None:
+    def digest(name: str, **draw: Any) -> str:
+        found = load_puzzles(name, "sudoku9", **draw)
+        parts = [found.questions, found.answers, *found.extra.values()]
+        return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
+
+    assert digest("sx-proxy") == "c7296bff49cdc082"
+    assert digest("sx-proxy", count=100, seed=3) == "eadfb06275a6536f"
+    others = load_puzzles("sx-proxy", "sudoku9").take(slice(500, 1500))
+    assert digest("sx-proxy", count=700, seed=1, exclude=others) == "d0f789923505c492"
+    assert digest("sudoku-extreme-1k", count=500, seed=0) == "e65c46cdb280902d"
 
 
 def test_puzzles_equivalent_to_excluded_ones_are_left_out(csv_file: Path, puzzles: PuzzleSet) -> None:

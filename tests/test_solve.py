@@ -129,6 +129,22 @@ def test_the_seed_decides_the_further_starts() -> None:
     assert answers(1)[0] == answers(2)[0] and answers(1)[1:] != answers(2)[1:]
 
 
+def test_noise_goes_to_the_further_starts_only() -> None:
+    torch.manual_seed(0)
+    model = build_model("trm", ModelConfig(8, 36, hidden=8, T=1, n=1, swiglu_multiple=8)).eval()
+    torch.nn.init.normal_(model.heads.halt.weight)
+    question = TASK.generate(1, seed=4).questions[0]
+
+    def sure(noise: float, seed: int = 1) -> list[float]:
+        found = solve(model, TASK, question, starts=4, n_supervision=2, seed=seed, noise=noise)
+        return [attempt.steps[0].halt_probability for attempt in found.attempts]
+
+    plain, noisy = sure(0.0), sure(1.0)
+    assert noisy == sure(1.0) and noisy[0] == plain[0]
+    assert all(new != old for new, old in zip(noisy[1:], plain[1:], strict=True)), "the same turns, other starts"
+    assert sure(1.0, seed=2)[1:] != noisy[1:]
+
+
 def test_each_puzzle_of_a_trace_ends_when_all_are_done(puzzles: PuzzleSet) -> None:
     trace = recursion_trace(Oracle(done_from=3), puzzles.questions, 8)
     assert len(trace) == 3

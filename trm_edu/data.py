@@ -7,20 +7,23 @@ silently: what is missing is an error that says what to type, and every set know
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import tempfile
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int64, Integer, UInt8, UInt64
 from torch import Tensor
 
 from trm_edu.errors import DataError, PuzzleError
@@ -69,44 +72,145 @@ DATA_SETS = {
 }
 
 
-def read_csv(path: Path, task: Task, *, source: str, rows: int | None = None) -> PuzzleSet:
-    """Read a CSV of the hub's form (header with `question` and `answer`, `.` for a blank), plain or gzip.
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a plain or gzipped UTF-8 CSV with their line numbers, header first, blank lines left out.
 
-    Further numeric columns become `extra`. `rows` stops early. Raises DataError with the file and the line.
+    It holds one row at a time. Raises DataError with the file if it cannot be read.
     """
     try:
-        raw = path.read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-        text = raw.decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            binary = gzip.GzipFile(fileobj=raw) if packed else raw
+            reader = csv.reader(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a (gzipped) UTF-8 CSV: {error}") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    columns = reader.fieldnames or []
-    if missing := {"question", "answer"} - set(columns):
-        raise DataError(f"{path} has columns {columns}; {' and '.join(sorted(missing))} must be among them")
-    questions, answers, extra = [], [], {name: [] for name in columns if name not in ("question", "answer", "source")}
-    for line, row in enumerate(reader, start=2):
-        if rows is not None and len(questions) >= rows:
-            break
-        try:
-            questions.append(task.encode(row["question"] or ""))
-            answers.append(task.encode_answer(row["answer"] or ""))
-        except PuzzleError as error:
-            raise DataError(f"{path}, line {line}: {error}") from None
-        for name in extra:
-            extra[name].append(row[name])
-    if not questions:
-        raise DataError(f"{path} holds a header and no puzzles")
+
+
+def csv_columns(path: Path) -> tuple[dict[str, int], Iterator[tuple[int, list[str]]]]:
+    """Where each named column stands, and the rows below the header. DataError without `question` and `answer`."""
+    rows = csv_rows(path)
+    _, names = next(rows, (0, []))
+    if missing := {"question", "answer"} - set(names):
+        raise DataError(f"{path} has columns {names}; {' and '.join(sorted(missing))} must be among them")
+    return {name: place for place, name in enumerate(names)}, rows
+
+
+def encode_column(task: Task, texts: Sequence[str], *, complete: bool) -> UInt8[np.ndarray, "N L"]:
+    """Questions, or answers if `complete`, to tokens: at once where the task can (`encode_batch`), else one by one."""
+    if batch := getattr(task, "encode_batch", None):
+        return batch(texts, complete=complete)
+    return np.stack([task.encode_answer(text) if complete else task.encode(text) for text in texts])
+
+
+def encode_rows(
+    path: Path, task: Task, columns: dict[str, int], rows: Sequence[tuple[int, list[str]]]
+) -> tuple[UInt8[np.ndarray, "N L"], UInt8[np.ndarray, "N L"], dict[str, np.ndarray]]:
+    """Questions, answers and further numeric columns of rows. DataError names the file and the first bad line."""
+
+    def column(name: str) -> list[str]:
+        place = columns[name]
+        return [row[place] if place < len(row) else "" for _, row in rows]
+
+    texts = column("question"), column("answer")
+    try:
+        questions, answers = (encode_column(task, part, complete=k == 1) for k, part in enumerate(texts))
+    except PuzzleError:
+        for (line, _), question, answer in zip(rows, *texts, strict=True):
+            try:
+                task.encode(question)
+                task.encode_answer(answer)
+            except PuzzleError as error:
+                raise DataError(f"{path}, line {line}: {error}") from None
+        raise  # not reached unless a task's encode_batch refuses what its encode takes
     numeric = {}
-    for name, column in extra.items():
-        try:
-            numeric[name] = np.array([float(value) for value in column])
-        except (TypeError, ValueError):
-            continue  # a column of words says nothing that a score could use
-    questions, answers = np.stack(questions), np.stack(answers)
+    for name in columns.keys() - {"question", "answer", "source"}:
+        # a column of words says nothing that a score could use
+        with contextlib.suppress(ValueError):
+            numeric[name] = np.array([float(value) for value in column(name)])
+    return questions, answers, {name: numeric[name] for name in columns if name in numeric}
+
+
+def stream_csv(
+    path: Path,
+    task: Task,
+    chunk: int = 8192,
+    *,
+    source: str | None = None,
+    exclude: UInt64[np.ndarray, " M"] | None = None,
+) -> Iterator[PuzzleSet]:
+    """Read a CSV of the hub's form (header with `question` and `answer`, `.` for a blank), plain or gzip, in chunks.
+
+    Further numeric columns become `extra`. `exclude`: fingerprints of puzzles to leave out. The memory that it takes
+    is that of one chunk, and 8 bytes a puzzle for its fingerprint: `distinct` of a chunk counts what no earlier row of
+    the file is equivalent to, so that the sum over chunks is right for the file. Raises DataError with the file and
+    the line once the chunk is reached.
+    """
+    columns, rows = csv_columns(path)
+    known, empty = np.zeros(0, np.uint64), True
+    while part := list(itertools.islice(rows, chunk)):
+        empty = False
+        questions, answers, extra = encode_rows(path, task, columns, part)
+        prints = task.fingerprint(questions)
+        if exclude is not None:
+            kept = ~np.isin(prints, exclude)
+            questions, answers, prints = questions[kept], answers[kept], prints[kept]
+            extra = {name: values[kept] for name, values in extra.items()}
+        prints = np.unique(prints)
+        place = np.searchsorted(known, prints)
+        new = np.searchsorted(known, prints, side="right") == place
+        known = np.insert(known, place[new], prints[new])
+        yield PuzzleSet(task.name, questions, answers, source or f"file {path.name}", int(new.sum()), extra)
+    if empty:
+        raise DataError(f"{path} holds a header and no puzzles")
+
+
+def whole(chunks: Iterable[PuzzleSet]) -> PuzzleSet:
+    """One set of the chunks of a file. A further column must be one of numbers in every chunk."""
+    chunks = list(chunks)
+    first = chunks[0]
+    names = [name for name in first.extra if all(name in chunk.extra for chunk in chunks)]
+    questions, answers = (np.concatenate([getattr(c, name) for c in chunks]) for name in ("questions", "answers"))
+    extra = {name: np.concatenate([chunk.extra[name] for chunk in chunks]) for name in names}
+    return PuzzleSet(first.task, questions, answers, first.source, sum(chunk.distinct for chunk in chunks), extra)
+
+
+def read_csv(path: Path, task: Task, *, source: str, rows: int | None = None) -> PuzzleSet:
+    """A CSV as one set: see `stream_csv`. `rows` stops early."""
+    if rows is not None:
+        return next(stream_csv(path, task, rows, source=source))
+    return whole(stream_csv(path, task, source=source))
+
+
+def read_rows(path: Path, task: Task, numbers: Integer[np.ndarray, " K"], *, source: str) -> PuzzleSet:
+    """The rows of a CSV with these numbers (0 is the first puzzle), in this order; no other row is looked at."""
+    columns, rows = csv_columns(path)
+    order = np.argsort(numbers)
+    wanted = iter(numbers[order].tolist())
+    chosen, number = [], next(wanted, None)
+    for at, row in enumerate(rows):
+        if at == number:
+            chosen.append(row)
+            if (number := next(wanted, None)) is None:
+                break
+    back = np.argsort(order)
+    questions, answers, extra = encode_rows(path, task, columns, chosen)
     distinct = len(np.unique(task.fingerprint(questions)))
-    return PuzzleSet(task.name, questions, answers, source, distinct, numeric)
+    extra = {name: values[back] for name, values in extra.items()}
+    return PuzzleSet(task.name, questions[back], answers[back], source, distinct, extra)
+
+
+def rows_besides(path: Path, task: Task, taken: UInt64[np.ndarray, " M"], chunk: int = 8192) -> Int64[np.ndarray, " K"]:
+    """Numbers of the rows of a CSV whose fingerprints are none of `taken`; it holds one chunk at a time."""
+    columns, rows = csv_columns(path)
+    free = []
+    while part := list(itertools.islice(rows, chunk)):
+        questions, _, _ = encode_rows(path, task, columns, part)
+        free.append(~np.isin(task.fingerprint(questions), taken))
+    return np.flatnonzero(np.concatenate(free)) if free else np.zeros(0, np.int64)
 
 
 def download(data_set: DataSet) -> Path:
@@ -175,6 +279,17 @@ def find_file(name: str) -> Path:
     return download(data_set)
 
 
+def find_csv(name: str, task: Task) -> tuple[Path, str]:
+    """The file called `name`, a path or one of DATA_SETS, and its source in words. DataError if there is none."""
+    if name in DATA_SETS:
+        if DATA_SETS[name].task != task.name:
+            raise DataError(f"{name} holds puzzles of {DATA_SETS[name].task}, not of {task.name}")
+        return find_file(name), DATA_SETS[name].title
+    if Path(name).exists():
+        return Path(name), f"file {Path(name).name}"
+    raise DataError(f"{name!r} is neither a file nor a data set; known: generated, {', '.join(DATA_SETS)}")
+
+
 def load_puzzles(
     name: str,
     task: Task | str,
@@ -186,7 +301,8 @@ def load_puzzles(
 ) -> PuzzleSet:
     """The puzzles called `name`: a path to a CSV, "generated", or one of DATA_SETS.
 
-    count: how many (a generated set needs it; of a file it is a random draw with `seed`, all if None).
+    count: how many (a generated set needs it; of a file it is a random draw with `seed`, all if None). Of a large file
+    only the rows of the draw are encoded; with `exclude` all are looked at, chunk by chunk.
     exclude: leave out every puzzle that a symmetry could turn into one of these.
     clues: for generated Sudoku only: stop removing clues at this number instead of at a minimal puzzle.
     Raises DataError for an unknown name, a missing or malformed file, or too few puzzles.
@@ -200,21 +316,28 @@ def load_puzzles(
         return task.generate(count, seed, exclude=taken, **options)
     if clues is not None:
         raise DataError(f"clues is {clues}, but only generated puzzles can have it chosen; leave it out for {name!r}")
-    if name in DATA_SETS:
-        if DATA_SETS[name].task != task.name:
-            raise DataError(f"{name} holds puzzles of {DATA_SETS[name].task}, not of {task.name}")
-        puzzles = read_csv(find_file(name), task, source=DATA_SETS[name].title)
-    elif Path(name).exists():
-        puzzles = read_csv(Path(name), task, source=f"file {Path(name).name}")
+    path, source = find_csv(name, task)
+    if count is None:
+        return whole(stream_csv(path, task, source=source, exclude=taken))
+    if taken is None:
+        rows = np.arange(sum(1 for _ in csv_columns(path)[1]))
     else:
-        raise DataError(f"{name!r} is neither a file nor a data set; known: generated, {', '.join(DATA_SETS)}")
-    if taken is not None:
-        puzzles = puzzles.take(~np.isin(task.fingerprint(puzzles.questions), taken))
-    if count is not None and count < len(puzzles):
-        puzzles = puzzles.take(np.random.default_rng(seed).permutation(len(puzzles))[:count])
-    if count is not None and count > len(puzzles):
-        raise DataError(f"{name} holds {len(puzzles)} puzzles (after exclusions), {count} were asked for")
-    return puzzles
+        rows = rows_besides(path, task, taken)
+    if count > len(rows):
+        raise DataError(f"{name} holds {len(rows)} puzzles (after exclusions), {count} were asked for")
+    if count < len(rows):
+        rows = rows[np.random.default_rng(seed).permutation(len(rows))[:count]]
+    return read_rows(path, task, rows, source=source)
+
+
+def stream_puzzles(
+    name: str, task: Task | str, *, chunk: int = 8192, exclude: PuzzleSet | None = None
+) -> Iterator[PuzzleSet]:
+    """All puzzles of a CSV or of one of DATA_SETS, for files that do not fit into memory: see `stream_csv`."""
+    task = get_task(task) if isinstance(task, str) else task
+    path, source = find_csv(name, task)
+    taken = None if exclude is None else task.fingerprint(exclude.questions)
+    return stream_csv(path, task, chunk, source=source, exclude=taken)
 
 
 def as_tensor(tokens: UInt8[np.ndarray, "N L"], device: torch.device | str) -> Tensor:

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
+from trm_edu import parallel
 from trm_edu.data import as_tensor
+from trm_edu.errors import DataError, RecipeError
+from trm_edu.inference import (
+    ONE_PASS,
+    Answers,
+    best_by_halting,
+    best_by_rules,
+    first_to_halt,
+    hopeless_above,
+    majority,
+    run_to_halt,
+    several_starts,
+    turned_starts,
+)
 from trm_edu.losses import exact_match
 from trm_edu.supervision import Batch, deep_supervision
-from trm_edu.tasks import PuzzleSet
+from trm_edu.tasks import PuzzleSet, get_task
+
+PICKS = ("rules", "halting", "first", "vote")
+GIVE_UP_FROM = 3  # a supervision step: before it even answers that come right in the end hold many repeats
 
 
 def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
@@ -47,9 +66,46 @@ class Evaluation:
     evaluation_seconds: float
 
     @property
+    def compute(self) -> str:
+        """The regime: one pass, or test-time compute if there were more steps than the papers take."""
+        return "one pass of fixed steps" if self.n_supervision <= ONE_PASS else "test-time compute: fixed steps"
+
+    @property
     def score(self) -> float:
         """Exact accuracy after the last step: the papers' score."""
         return self.exact[-1]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"compute": self.compute}
+
+    def describe(self) -> str:
+        """One line with everything that a score must be quoted with."""
+        low, high = self.interval
+        return (
+            f"exact {self.score:.1%} [{low:.1%}, {high:.1%}] of {self.count:,} puzzles after "
+            f"{self.n_supervision} steps ({self.compute}); {self.source}; trained on {self.regime}"
+        )
+
+
+@dataclass
+class CostedEvaluation:
+    """The score of one network on one puzzle set where puzzles do not all cost the same.
+
+    `compute` names the regime and the strategy; `evaluations` counts puzzles times steps, `steps` a puzzle's mean
+    share of them, `ratio` holds it against one pass of 16 fixed steps.
+    """
+
+    task: str
+    source: str
+    regime: str
+    compute: str
+    count: int
+    exact: float
+    interval: tuple[float, float]
+    evaluations: int
+    steps: float
+    ratio: float
+    evaluation_seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -58,44 +114,213 @@ class Evaluation:
         """One line with everything that a score must be quoted with."""
         low, high = self.interval
         return (
-            f"exact {self.score:.1%} [{low:.1%}, {high:.1%}] of {self.count:,} puzzles after "
-            f"{self.n_supervision} steps; {self.source}; trained on {self.regime}"
+            f"exact {self.exact:.1%} [{low:.1%}, {high:.1%}] of {self.count:,} puzzles ({self.compute}); "
+            f"{self.steps:.1f} steps a puzzle, {self.ratio:.0%} of {ONE_PASS} fixed steps; "
+            f"{self.source}; trained on {self.regime}"
         )
+
+
+@dataclass
+class Seen:
+    """What went through an evaluation, chunk by chunk. `distinct` adds up only if the chunks share no puzzle."""
+
+    task: str = ""
+    source: str = ""
+    count: int = 0
+    distinct: int = 0
+    cells: int = 0
+
+    def through(self, puzzles: PuzzleSet | Iterable[PuzzleSet], size: int) -> Iterator[PuzzleSet]:
+        """Pieces of at most `size` puzzles of a set, or of chunks that come one by one. DataError if there are none."""
+        for chunk in [puzzles] if isinstance(puzzles, PuzzleSet) else puzzles:
+            self.task, self.source = chunk.task, chunk.source
+            self.count, self.distinct = self.count + len(chunk), self.distinct + chunk.distinct
+            self.cells += chunk.questions.size
+            for start in range(0, len(chunk), size):
+                rows = slice(start, start + size)
+                # distinct is not known of a piece and not asked for; counting it anew would take longer than the rest
+                yield PuzzleSet(chunk.task, chunk.questions[rows], chunk.answers[rows], chunk.source, 0)
+        if not self.count:
+            raise DataError("there is no puzzle to evaluate; give a set that holds at least one")
+
+    def describe(self) -> str:
+        """As `PuzzleSet.describe`, of all chunks together."""
+        return f"{self.source}: {self.count:,} puzzles of {self.task}, {self.distinct:,} distinct under its symmetries"
+
+
+def sum_type(device: torch.device) -> torch.dtype:
+    """float64, which counts the cells of any set exactly; Apple's MPS has none."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def score_sums(
+    model: nn.Module, pieces: Iterable[PuzzleSet], n_supervision: int, device: torch.device
+) -> Float[Tensor, "3 n_supervision"]:
+    """After each step, summed over puzzles: all cells right, cells right, probability of being done. On the device.
+
+    Several processes (`trm_edu.parallel`) share the puzzles; each gets the sums of all.
+    """
+    sums = torch.zeros(3, n_supervision, dtype=sum_type(device), device=device)
+    for piece in pieces:
+        mine = slice(parallel.rank(), None, parallel.world_size())
+        inputs, labels = as_tensor(piece.questions[mine], device), as_tensor(piece.answers[mine], device)
+        if not len(inputs):
+            continue
+        batch = Batch(inputs, labels, torch.zeros(len(inputs), dtype=torch.long, device=device))
+        for step, output in enumerate(deep_supervision(model, batch, n_supervision)):
+            sums[0, step] += exact_match(output.logits, labels).sum()
+            sums[1, step] += (output.logits.argmax(-1) == labels).sum()
+            sums[2, step] += output.halt_logit.sigmoid().sum()
+    return parallel.summed(sums)
 
 
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
-    puzzles: PuzzleSet,
+    puzzles: PuzzleSet | Iterable[PuzzleSet],
     *,
     n_supervision: int = 16,
     batch_size: int = 256,
     regime: str = "unknown puzzles",
 ) -> Evaluation:
-    """Run every puzzle for `n_supervision` steps from a fresh start. A model in training mode is put back into it."""
+    """Run every puzzle for `n_supervision` steps from a fresh start. A model in training mode is put back into it.
+
+    puzzles: a set, or chunks that come one by one, as from `trm_edu.data.stream_csv`. DataError if there is none.
+    """
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
-    started = time.perf_counter()
-    exact, cells, halting = (np.zeros(n_supervision) for _ in range(3))
-    for start in range(0, len(puzzles), batch_size):
-        rows = slice(start, start + batch_size)
-        inputs, labels = as_tensor(puzzles.questions[rows], device), as_tensor(puzzles.answers[rows], device)
-        batch = Batch(inputs, labels, torch.zeros(len(inputs), dtype=torch.long, device=device))
-        for step, output in enumerate(deep_supervision(model, batch, n_supervision)):
-            exact[step] += exact_match(output.logits, labels).sum().item()
-            cells[step] += (output.logits.argmax(-1) == labels).sum().item()
-            halting[step] += output.halt_logit.sigmoid().sum().item()
+    started, seen = time.perf_counter(), Seen()
+    sums = score_sums(model, seen.through(puzzles, batch_size), n_supervision, device)
+    exact, cells, halting = sums.cpu().double().numpy()  # the one time that the device is waited for
     model.train(was_training)
-    count = len(puzzles)
     return Evaluation(
-        task=puzzles.task,
-        source=puzzles.describe(),
+        task=seen.task,
+        source=seen.describe(),
         regime=regime,
-        count=count,
+        count=seen.count,
         n_supervision=n_supervision,
-        exact=(exact / count).tolist(),
-        cells=(cells / puzzles.questions.size).tolist(),
-        halting=(halting / count).tolist(),
-        interval=wilson_interval(int(exact[-1]), count),
+        exact=(exact / seen.count).tolist(),
+        cells=(cells / seen.cells).tolist(),
+        halting=(halting / seen.count).tolist(),
+        interval=wilson_interval(round(exact[-1]), seen.count),
         evaluation_seconds=time.perf_counter() - started,
     )
+
+
+@torch.no_grad()
+def evaluate_answers(
+    model: nn.Module,
+    puzzles: PuzzleSet | Iterable[PuzzleSet],
+    answer: Callable[[PuzzleSet], Answers],
+    *,
+    compute: str,
+    size: int,
+    regime: str = "unknown puzzles",
+) -> CostedEvaluation:
+    """The score of any way to answer: `answer` takes a set of at most `size` puzzles and gives Answers [N].
+
+    compute: the regime and the strategy, in words. A model in training mode is put back into it.
+    """
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    started, seen, evaluations = time.perf_counter(), Seen(), 0
+    hits = torch.zeros((), dtype=sum_type(device), device=device)
+    for piece in seen.through(puzzles, size):
+        answers = answer(piece)
+        hits += (answers.tokens == as_tensor(piece.answers, device)).all(-1).sum()
+        evaluations += answers.evaluations
+    model.train(was_training)
+    right = int(hits.item())
+    return CostedEvaluation(
+        task=seen.task,
+        source=seen.describe(),
+        regime=regime,
+        compute=compute,
+        count=seen.count,
+        exact=right / seen.count,
+        interval=wilson_interval(right, seen.count),
+        evaluations=evaluations,
+        steps=evaluations / seen.count,
+        ratio=evaluations / (ONE_PASS * seen.count),
+        evaluation_seconds=time.perf_counter() - started,
+    )
+
+
+def evaluate_halting(
+    model: nn.Module,
+    puzzles: PuzzleSet | Iterable[PuzzleSet],
+    *,
+    n_supervision: int = 16,
+    halt_above: float = 0.0,
+    patience: int | None = None,
+    give_up: int | None = None,
+    batch_size: int = 256,
+    regime: str = "unknown puzzles",
+) -> CostedEvaluation:
+    """Real halting: each puzzle leaves once the network says that it is done (or, with `patience`, once it settled).
+
+    give_up: a puzzle also leaves, unsolved, if more digits than this stand repeated in its answer from step 3 on: see
+    `hopeless_above`. What it saves is `ratio`. The other arguments are those of `run_to_halt`. Raises RecipeError as
+    these two do.
+    """
+
+    def answer(piece: PuzzleSet) -> Answers:
+        limits = {"halt_above": halt_above, "patience": patience, "batch_size": batch_size}
+        if give_up is not None:
+            limits["hopeless"] = hopeless_above(get_task(piece.task), give_up, GIVE_UP_FROM)
+        return run_to_halt(model, as_tensor(piece.questions, device), n_supervision, **limits)
+
+    device = next(model.parameters()).device
+    kind = "one pass" if n_supervision <= ONE_PASS else "test-time compute"
+    above = f" above {halt_above:g}" if halt_above else ""
+    hopeless = "" if give_up is None else f", given up above {give_up} repeats from step {GIVE_UP_FROM}"
+    settled = "" if patience is None else f" or {patience} without a change"
+    compute = f"{kind} with halting{above}{hopeless}, at most {n_supervision} steps{settled}"
+    # large pieces: at the end of each one the batch runs empty
+    return evaluate_answers(model, puzzles, answer, compute=compute, size=32 * batch_size, regime=regime)
+
+
+def evaluate_starts(
+    model: nn.Module,
+    puzzles: PuzzleSet | Iterable[PuzzleSet],
+    *,
+    starts: int = 1,
+    symmetries: int = 1,
+    noise: float = 0.0,
+    pick: str = "rules",
+    n_supervision: int = 16,
+    halt_above: float = 0.0,
+    seed: int = 0,
+    batch_size: int = 256,
+    regime: str = "unknown puzzles",
+) -> CostedEvaluation:
+    """Several answers to each puzzle, one of which is picked: test-time compute.
+
+    starts: noisy starts of the puzzle itself. symmetries: images of it, from noisy starts if `noise` is above 0.
+    pick: "rules" (one that the task's rules accept), "halting" (the surest), "first" (to halt), "vote".
+    Raises RecipeError for an unknown `pick`, or for both several starts and several symmetries.
+    """
+    if pick not in PICKS:
+        raise RecipeError(f"pick is {pick!r}; it must be one of {', '.join(PICKS)}")
+    if starts > 1 and symmetries > 1:
+        raise RecipeError(f"starts is {starts} and symmetries {symmetries}; one must be 1 (symmetries take noise too)")
+    count, device, rng = max(starts, symmetries), next(model.parameters()).device, np.random.default_rng(seed)
+    generator = torch.Generator().manual_seed(seed)
+    limits = {"n_supervision": n_supervision, "halt_above": halt_above, "batch_size": batch_size}
+    limits |= {"noise": noise, "generator": generator}
+
+    def answer(piece: PuzzleSet) -> Answers:
+        task, questions = get_task(piece.task), piece.questions
+        if symmetries > 1:
+            answers = turned_starts(model, task, questions, symmetries, rng, **limits)
+        else:
+            answers = several_starts(model, as_tensor(questions, device), starts, **limits)
+        if pick == "rules":
+            return best_by_rules(task, questions, answers)
+        return {"halting": best_by_halting, "first": first_to_halt, "vote": majority}[pick](answers)
+
+    way = f"{symmetries} symmetries" if symmetries > 1 else f"{starts} starts"
+    way += f" with noise {noise:g}" if noise else ""
+    compute = f"test-time compute: {way}, picked by {pick}, at most {n_supervision} steps each"
+    size = max(1, 4 * batch_size // count)  # all starts of a piece are held in memory
+    return evaluate_answers(model, puzzles, answer, compute=compute, size=size, regime=regime)

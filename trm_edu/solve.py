@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import nn
+from torch import Tensor, nn
 
 from trm_edu.data import as_tensor
 from trm_edu.errors import CheckpointError, PuzzleError
-from trm_edu.supervision import Batch, deep_supervision
+from trm_edu.inference import noisy_state
 from trm_edu.tasks import Task
 
 
@@ -100,17 +100,24 @@ def check_fits(model: nn.Module, task: Task) -> None:
 
 @torch.inference_mode()
 def recursion_trace(
-    model: nn.Module, questions: UInt8[np.ndarray, "N L"], n_supervision: int
+    model: nn.Module,
+    questions: UInt8[np.ndarray, "N L"],
+    n_supervision: int,
+    *,
+    state: tuple[Tensor, ...] | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For each supervision step: answers [N, L], probability of each chosen token [N, L], halting probability [N].
 
-    Stops early once every puzzle's halting probability has passed one half.
+    Stops early once every puzzle's halting probability has passed one half. Unlike `run_to_halt` it keeps what is done
+    in the batch and every step in the trace: it is there to be looked at. state: another start than the model's own.
     """
     device = next(model.parameters()).device
     inputs = as_tensor(questions, device)
-    batch = Batch(inputs, inputs, torch.zeros(len(inputs), dtype=torch.long, device=device))
+    ids = torch.zeros(len(inputs), dtype=torch.long, device=device)
     trace, done = [], torch.zeros(len(inputs), dtype=torch.bool, device=device)
-    for output in deep_supervision(model, batch, n_supervision):
+    state = model.initial_state(len(inputs)) if state is None else state
+    for _ in range(n_supervision):
+        state, output = model(inputs, state, ids)
         confidence, answer = output.logits.float().softmax(-1)[..., 1:].max(-1)
         answer = answer + 1  # token 0 is padding: no answer holds it, and no grid could show it
         halt = output.halt_logit.sigmoid()
@@ -128,26 +135,29 @@ def solve(
     *,
     n_supervision: int = 32,
     starts: int = 16,
+    noise: float = 0.0,
     seed: int = 0,
     checked: bool = False,
     on_step: Callable[[Step], Any] | None = None,
 ) -> Solution:
     """Solve one puzzle within a budget of `starts` starts of at most `n_supervision` steps each.
 
-    The first start is the puzzle as it is; `on_step` sees its steps. The further ones run together as a batch. Each
-    ends when the network says that it is done. Raises PuzzleError for an improper puzzle (unless `checked`) and
-    CheckpointError for a network of another task.
+    The first start is the puzzle as it is; `on_step` sees its steps. The further ones are turned puzzles, with noise of
+    standard deviation `noise` on their latent z, and run together as a batch. Each ends when the network says that it
+    is done. More than one start, or more than 16 steps, is test-time compute. Raises PuzzleError for an improper puzzle
+    (unless `checked`) and CheckpointError for a network of another task.
     """
     started = time.perf_counter()
     check_fits(model, task)
     if not checked:
         check_input(task, question)
-    rng = np.random.default_rng(seed)
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     solution = Solution(question)
 
-    def attempts(symmetries: list[Any], first: int) -> None:
+    def attempts(symmetries: list[Any], first: int, noise: float = 0.0) -> None:
         turned = np.stack([question if s is None else task.apply(s, question) for s in symmetries])
-        trace = recursion_trace(model, turned, n_supervision)
+        state = noisy_state(model, len(turned), noise, generator)
+        trace = recursion_trace(model, turned, n_supervision, state=state)
         for i, symmetry in enumerate(symmetries):
             steps = []
             for number, (answers, confidences, halts) in enumerate(trace, start=1):
@@ -166,6 +176,6 @@ def solve(
         for step in solution.attempts[0].steps:
             on_step(step)
     if not solution.solved and starts > 1:
-        attempts([task.random_symmetry(rng) for _ in range(starts - 1)], first=2)
+        attempts([task.random_symmetry(rng) for _ in range(starts - 1)], first=2, noise=noise)
     solution.seconds = time.perf_counter() - started
     return solution

@@ -6,7 +6,7 @@ Cells are numbered in reading order; rows, columns and boxes in messages count f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import factorial
@@ -114,6 +114,28 @@ class Sudoku:
                 f"{self.name}: an answer has no blanks, this has {len(blank)}, first {self._at(blank[0])}."
             )
         return tokens
+
+    @cached_property
+    def _token_of_byte(self) -> UInt8[np.ndarray, " 256"]:
+        """The token of each character that `encode` reads, 0 for any other."""
+        table = np.zeros(256, np.uint8)
+        table[[ord("."), ord("0")]] = BLANK
+        for token, digit in enumerate(self.digits, start=2):
+            table[[ord(digit), ord(digit.lower())]] = token
+        return table
+
+    def encode_batch(self, texts: Sequence[str], *, complete: bool = False) -> UInt8[np.ndarray, "N L"]:
+        """`encode` for many, or `encode_answer` if `complete`: at once where every text is L bare cells.
+
+        Raises the PuzzleError of the first text that is no puzzle.
+        """
+        if all(len(text) == self.seq_len for text in texts):
+            characters = "".join(texts).encode("latin-1", "replace")  # one byte a character: foreign ones become "?"
+            tokens = self._token_of_byte[np.frombuffer(characters, np.uint8)].reshape(-1, self.seq_len)
+            if tokens.size and tokens.min() > (BLANK if complete else 0):
+                return tokens
+        encode = self.encode_answer if complete else self.encode
+        return np.array([encode(text) for text in texts], np.uint8).reshape(-1, self.seq_len)
 
     def decode(self, tokens: Tokens) -> str:
         """Tokens to L characters, `.` for a blank. Raises PuzzleError for padding or tokens out of range."""
@@ -228,10 +250,25 @@ class Sudoku:
         full = np.bitwise_or.reduce(bits[:, self._units], axis=2) == (1 << self.side) - 1
         return legal & kept & full.all(1)
 
-    def _set(self, tokens: Any) -> np.ndarray:
-        tokens = _numpy(tokens)
+    def repeats(self, tokens: Integer[Tensor, "N L"]) -> Int64[Tensor, " N"]:
+        """How many digits stand a second, third, ... time: the cells less the distinct digits, over all 3 * side units.
+
+        0 exactly if every unit holds every digit. A cell without a digit counts too, as a digit is missing there.
+        Clues are not looked at. Runs on the device of the tokens; raises PuzzleError for another shape.
+        """
+        self._check_set(tokens)
+        units = torch.from_numpy(self._units).to(tokens.device)
+        digits = torch.where((tokens > BLANK) & (tokens < self.vocab_size), tokens, 0).long()[:, units]
+        held = digits.new_zeros(*digits.shape[:2], self.vocab_size).scatter_(2, digits, 1)
+        return units.numel() - held[..., BLANK + 1 :].sum((1, 2))
+
+    def _check_set(self, tokens: np.ndarray | Tensor) -> None:
         if tokens.ndim != 2 or tokens.shape[1] != self.seq_len:
             raise PuzzleError(f"{self.name}: a set of puzzles has shape [N, {self.seq_len}], got {list(tokens.shape)}.")
+
+    def _set(self, tokens: Any) -> np.ndarray:
+        tokens = _numpy(tokens)
+        self._check_set(tokens)
         return tokens
 
     # --- symmetries -------------------------------------------------------------------------------------------
