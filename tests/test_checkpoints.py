@@ -52,7 +52,7 @@ def refusal(path: Path) -> str:
 # --- round trip -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"symmetric"}))  # symmetric: tests/test_symmetric.py
 def test_what_is_saved_comes_back_to_the_bit(name: str, tmp_path: Path) -> None:
     prefix = {"prefix_len": 2, "puzzle_ids": 3, "puzzle_dim": 16}
     settings = asdict(SIZES) | prefix | ({"n_layers_high": 2} if name == "hrm" else {})

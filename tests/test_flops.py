@@ -12,7 +12,7 @@ from trm_edu.interface import ModelConfig
 from trm_edu.variants import MODELS, build_model
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"symmetric"}))  # symmetric: tests/test_symmetric.py
 @pytest.mark.parametrize("mixer", ["mlp", "attention"])
 def test_forward_equals_torchs_counter(name: str, mixer: str) -> None:
     """torch counts the products of a real forward pass; ours must be the same but for the two heads."""

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from trm_edu.interface import ModelConfig
 from trm_edu.layers import swiglu_width
+from trm_edu.symmetric import SymmetricConfig
 
 
 def evaluation_flops(config: ModelConfig) -> int:
     """FLOPs of one evaluation of the network (all its blocks) on one puzzle, forward only."""
     positions, dim = config.n_positions, config.hidden
+    if isinstance(config, SymmetricConfig):  # side**3 candidates; four maps of the means of side**2 groups each
+        side = config.side
+        mlp = 6 * dim * swiglu_width(dim, config.expansion, config.swiglu_multiple) * side**3
+        return config.n_layers * (mlp + 4 * 2 * dim * dim * side**2)
     block = 6 * dim * swiglu_width(dim, config.expansion, config.swiglu_multiple) * positions
     if config.mixer == "mlp":
         block += 6 * positions * swiglu_width(positions, config.expansion, config.swiglu_multiple) * dim

@@ -13,6 +13,7 @@ from trm_edu.direct import Direct
 from trm_edu.errors import RecipeError
 from trm_edu.hrm import HRM, HRMConfig
 from trm_edu.interface import ModelConfig, make_network, start_vector
+from trm_edu.symmetric import SymmetricConfig, SymmetricTRM
 from trm_edu.trm import TRM, State
 
 
@@ -105,7 +106,9 @@ MODELS: dict[str, type[nn.Module]] = {
     "separate_networks": SeparateNetworks,
     "single_z": SingleZ,
     "multi_scale_z": MultiScaleZ,
+    "symmetric": SymmetricTRM,
 }
+CONFIGS: dict[str, type[ModelConfig]] = {"hrm": HRMConfig, "symmetric": SymmetricConfig}
 
 
 def model_name(model: nn.Module) -> str:
@@ -123,7 +126,7 @@ def build_model(name: str, config: ModelConfig | dict) -> nn.Module:
     """
     if name not in MODELS:
         raise RecipeError(f"model {name!r} does not exist; choose one of {', '.join(MODELS)}")
-    config_class = HRMConfig if name == "hrm" else ModelConfig
+    config_class = CONFIGS.get(name, ModelConfig)
     settings = dict(config) if isinstance(config, dict) else asdict(config)
     known = {field.name for field in fields(config_class)}
     if unknown := sorted(set(settings) - known):
