@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from trm_edu import __version__
@@ -211,9 +212,19 @@ def test_a_network_of_another_task_gets_one_line_and_status_2(run: Any, random_n
         (("solve", TEXT9, "--fast"), "unrecognized arguments: --fast"),
         (("solve", TEXT9, "--starts", "0"), "--starts is 0; it must be at least 1"),
         (("solve", TEXT9, "--steps", "-3"), "--steps is -3; it must be at least 1"),
+        (("solve", TEXT9, "--noise", "-1"), "--noise is -1.0; it must be at least 0"),
+        (("evaluate", "--starts", "0"), "--starts is 0; it must be at least 1"),
+        (("evaluate", "--symmetries", "-2"), "--symmetries is -2; it must be at least 1"),
+        (("evaluate", "--batch", "0"), "--batch is 0; it must be at least 1"),
+        (("evaluate", "--starts", "4", "--noise", "nan"), "--noise is nan; it must be at least 0"),
+        (("evaluate", "--starts", "2", "--pick", "best"), "invalid choice: 'best'"),
+        (("evaluate", "--pick", "vote"), "--pick vote needs something to pick from: give --starts or --symmetries"),
+        (("evaluate", "--noise", "0.5"), "--noise is 0.5, but the only start is the network's own"),
+        (("evaluate", "--count", "1", "--starts", "4", "--noise", "0"), "starts is 4 with noise 0"),
+        (("evaluate", "--count", "1", "--starts", "4", "--symmetries", "2"), "starts is 4 and symmetries 2; one must"),
         (("solve", TEXT9, "--seed", "-1"), "--seed is -1; it must be at least 0"),
         (("solve", TEXT9, "--steps", "many"), "invalid int value: 'many'"),
-        (("solve", TEXT9, "--task", "chess"), "No task is named 'chess'; known: sudoku4"),
+        (("solve", TEXT9, "--task", "chess"), "is for the task 'chess', which is not there; known: sudoku4"),
         (("data", "nowhere.csv"), "'nowhere.csv' is neither a file nor a data set; known: generated"),
         (("data", "generated"), "generated puzzles need a count"),
         (("data", "generated", "--count", "0"), "--count is 0; it must be at least 1"),
@@ -221,7 +232,7 @@ def test_a_network_of_another_task_gets_one_line_and_status_2(run: Any, random_n
         (("verify",), "arguments are required: folder"),
         (("verify", "nowhere"), "nowhere is not a folder"),
         (("train",), "the name of a recipe is missing: trm-edu train NAME "),
-        (("train", "laptop"), "no recipe is named 'laptop'; known: laptop-sudoku6"),
+        (("train", "laptop"), "no recipe is named 'laptop'; known: laptop-sudoku4, laptop-sudoku6"),
         (("train", "--steps", "3"), "the name of a recipe comes first, then options such as --steps"),
         (("train", "laptop-sudoku6", "--lr", "fast"), "could not convert string to float: 'fast'"),
         (("train", "laptop-sudoku6", "--depth", "3"), "Unrecognized options: --depth, 3"),
@@ -229,7 +240,7 @@ def test_a_network_of_another_task_gets_one_line_and_status_2(run: Any, random_n
         (("train", "laptop-sudoku6", "--model", "gpt"), "model 'gpt' does not exist; choose one of trm, "),
         (("train", "laptop-sudoku6", "--optimizer", "sgd"), "invalid choice 'sgd' for argument '--optimizer'"),
         (("train", "laptop-sudoku6", "--steps"), "Missing value for argument '--steps'"),
-        (("train", "laptop-sudoku6", "--task", "chess"), "No task is named 'chess'"),
+        (("train", "laptop-sudoku6", "--task", "chess"), "is for the task 'chess', which is not there"),
         (("train", "laptop-sudoku6", "--train-data", "none.csv"), "'none.csv' is neither a file nor a data set"),
         (("train", "laptop-sudoku6", "--out"), "expected one argument"),
     ],
@@ -286,7 +297,7 @@ def test_train_then_evaluate(run: Any, tmp_path: Path) -> None:
     assert "training on generated (seed 0, minimal clues): 8 puzzles of sudoku4, 8 distinct" in answer.out
     assert "of 10 puzzles after 4 steps" in answer.out and "exact after step 1: " in answer.out
     assert f"weights and log in {folder}" in answer.out
-    assert Recipe(**load_model(folder / "model.safetensors").recipe).hidden == 8
+    assert Recipe.from_dict(load_model(folder / "model.safetensors").recipe).hidden == 8
     assert (folder / "log.jsonl").read_text().count("\n") == 5
 
     scored = run("evaluate", folder / "model.safetensors", "--count", 10, "--steps", 4)
@@ -296,6 +307,49 @@ def test_train_then_evaluate(run: Any, tmp_path: Path) -> None:
     as_json = run("evaluate", folder / "model.safetensors", "--count", 10, "--steps", 4, "--clues", 8, "--json").json
     assert (as_json["count"], as_json["n_supervision"], as_json["task"]) == (10, 4, "sudoku4")
     assert "down to 8 clues" in as_json["source"] and len(as_json["exact"]) == 4
+
+
+def test_evaluate_with_halting_says_what_it_saves(run: Any, one_puzzle_network: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text(f"question,answer\n{TEXT4},{S4.decode(PUZZLE4.answers[0])}\n")
+    fixed = run("evaluate", one_puzzle_network, "--data", path)
+    assert fixed.status == 0 and "of 1 puzzles after 16 steps (one pass of fixed steps); file one.csv" in fixed.out
+    answer = run("evaluate", one_puzzle_network, "--data", path, "--halt")
+    assert answer.status == 0 and answer.out.startswith("exact 100.0% ")
+    assert "(one pass with halting, at most 16 steps)" in answer.out
+    counted = run("evaluate", one_puzzle_network, "--data", path, "--halt", "--json").json
+    assert counted["evaluations"] < 16 and counted["ratio"] == counted["evaluations"] / 16
+    saved = 1 - counted["ratio"]
+    assert f"  {counted['evaluations']} evaluations, {saved:.0%} fewer than 16 fixed steps of each puzzle" in answer.out
+
+
+def test_evaluate_with_several_answers_names_test_time_compute(run: Any, random_network: Path) -> None:
+    short = ("--count", 5, "--steps", 10, "--batch", 3)
+    answer = run("evaluate", random_network, *short, "--starts", 3)
+    words = "(test-time compute: 3 starts with noise 1, picked by rules, at most 10 steps each); 30.0 steps a puzzle"
+    assert answer.status == 0 and words in answer.out
+    assert "150 evaluations, 88% more than 16 fixed steps of each puzzle" in answer.out
+    for pick in ("halting", "first", "vote"):
+        turned = run("evaluate", random_network, *short, "--symmetries", 2, "--pick", pick, "--json").json
+        assert turned["compute"] == f"test-time compute: 2 symmetries, picked by {pick}, at most 10 steps each"
+    loud = run("evaluate", random_network, *short, "--symmetries", 2, "--noise", 0.5, "--json").json
+    assert "2 symmetries with noise 0.5, picked by rules" in loud["compute"]
+
+
+def test_evaluate_streams_a_whole_file_and_draws_with_a_count(
+    run: Any, random_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "three.csv"
+    made = S4.generate(3, seed=1)
+    rows = [f"{S4.decode(q)},{S4.decode(a)}" for q, a in zip(made.questions, made.answers, strict=True)]
+    path.write_text("\n".join(["question,answer", *rows]))
+    monkeypatch.setattr("trm_edu.data.read_csv", None)
+    monkeypatch.setattr("trm_edu.data.whole", None)  # a file that is streamed is never put together
+    answer = run("evaluate", random_network, "--data", path, "--steps", 2, "--json").json
+    assert (answer["count"], answer["source"]) == (3, f"file three.csv: 3 {made.describe().partition(': 3 ')[2]}")
+    assert run("evaluate", random_network, "--data", path, "--steps", 2, "--count", 2, "--json").json["count"] == 2
+    path.write_text("\n".join(["question,answer", *rows, "1,2"]))
+    assert_refused(run("evaluate", random_network, "--data", path), f"{path}, line 5: sudoku4: found 1 cells")
 
 
 def test_evaluate_says_when_it_cannot_leave_training_puzzles_out(
@@ -316,6 +370,90 @@ def test_train_answers_programs_and_refuses_a_folder_that_cannot_be(run: Any, tm
     assert answer.json["recipe"]["hidden"] == 8 and answer.json["count"] == 10
     (tmp_path / "file").write_text("")
     assert_refused(run("train", "laptop-sudoku6", *TINY, "--json", "--out", tmp_path / "file"), str(tmp_path / "file"))
+
+
+def test_plot_draws_runs_and_tells_their_scores(run: Any, tmp_path: Path) -> None:
+    folders = [tmp_path / f"seed{seed}" for seed in (0, 1)]
+    for seed, folder in enumerate(folders):
+        assert run("train", "laptop-sudoku6", *TINY, "--json", "--seed", seed, "--out", folder).status == 0
+    picture = tmp_path / "new" / "curves.png"
+    answer = run("plot", *folders, folders[0] / "log.jsonl", "--out", picture)
+    assert answer.status == 0 and not answer.err
+    *lines, alt = answer.out.splitlines()
+    end = json.loads((folders[1] / "log.jsonl").read_text().splitlines()[-1])
+    low, high = end["interval"]
+    assert [line.split(" steps, ")[0] for line in lines] == [f"laptop-sudoku6, seed {seed}: 4" for seed in (0, 1)]
+    assert lines[1].endswith(f", exact {end['exact'][-1]:.1%} [{low:.1%}, {high:.1%}] of 10 puzzles")
+    with Image.open(picture) as image:
+        assert image.size[0] > 800 and f"{picture}: {image.text['Description']}" == alt
+    told = run("plot", *folders, "--out", picture, "--x", "seconds", "--json").json
+    assert [row["seed"] for row in told["runs"]] == [0, 1] and "laptop-sudoku6, 2 seeds" in told["alt"]
+    assert told["runs"][1]["exact"] == end["exact"][-1] and told["runs"][1]["seconds"] == end["train_seconds"]
+    assert told["out"] == str(picture) and "against seconds of wall time" in told["alt"]
+
+
+LOG9 = ROOT / "benchmarks" / "results" / "sudoku9.jsonl"
+
+
+def test_plot_counts_a_run_that_is_given_twice_once(run: Any, tmp_path: Path) -> None:
+    answer = run("plot", LOG9, os.path.relpath(LOG9), "--out", tmp_path / "a.svg", "--json")
+    assert len(answer.json["runs"]) == 1 and "1 seed," in answer.json["alt"]
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".PDF", b"%PDF")])
+def test_plot_writes_by_suffix_with_the_text_inside(suffix: str, start: bytes, run: Any, tmp_path: Path) -> None:
+    picture = tmp_path / f"a{suffix}"
+    assert run("plot", LOG9, "--out", picture).status == 0
+    content = picture.read_bytes()
+    assert content.startswith(start) and b"Two charts against optimizer step" in content
+
+
+def test_plot_writes_whole_or_not_at_all(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"the one before")
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert_refused(run("plot", LOG9, "--out", picture), "no space left")
+    assert picture.read_bytes() == b"the one before" and [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_plot_refuses_what_it_cannot_draw(run: Any, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "a.png")
+    begun, half = tmp_path / "begun.jsonl", tmp_path / "half.jsonl"
+    lines = LOG9.read_text().splitlines(keepends=True)
+    begun.write_text(lines[0])
+    half.write_text(lines[0][:50])
+    assert_refused(run("plot", LOG9, "--out", "a.gif"), "--out is a.gif; its name must end in .png, .svg, .pdf")
+    assert_refused(run("plot", tmp_path / "nowhere", *out), "nowhere does not exist; give the folder of a run")
+    assert_refused(run("plot", LOG9, tmp_path, *out), f"{tmp_path} is a folder without log.jsonl")
+    assert_refused(run("plot", begun, *out), f"{begun} has no step in its log yet")
+    assert_refused(run("plot", half, *out), f"{half} has no whole row")
+    assert_refused(run("plot", LOG9, LOG9.with_name("sudoku6.jsonl"), *out), f"{LOG9} is a run on sudoku9, ")
+    assert_refused(run("plot", LOG9, "--x", "epochs", *out), "invalid choice: 'epochs'")
+    assert_refused(run("plot"), "arguments are required: RUN")
+    assert not out[1].exists()
+
+
+def test_only_plot_needs_matplotlib(tmp_path: Path) -> None:
+    code = (
+        "import sys\nsys.modules['matplotlib'] = None\nfrom trm_edu.cli import main\n"
+        f"print(main(['data']), main(['plot', {str(LOG9)!r}, '--out', {str(tmp_path / 'a.png')!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.stdout.splitlines()[-1] == "0 2"
+    assert done.stderr == 'trm-edu: matplotlib draws the picture and is not installed; pip install "trm-edu[course]"\n'
+
+
+def test_a_run_that_is_not_finished_is_told_as_such(run: Any, tmp_path: Path) -> None:
+    lines = LOG9.read_text().splitlines(keepends=True)
+    resume = json.dumps({"kind": "resume", "step": 200, "recipe": {}}) + "\n"
+    (tmp_path / "log.jsonl").write_text("".join([*lines[:11], resume, lines[11]]))
+    answer = run("plot", tmp_path, "--out", tmp_path / "a.svg")
+    line = answer.out.splitlines()[0]
+    assert "220 steps" in line and line.endswith(", not measured yet, not finished, resumed at step 200")
 
 
 def test_a_run_that_diverges_says_so(run: Any, tmp_path: Path) -> None:

@@ -45,6 +45,25 @@ def test_recipe_is_faster_than_at_the_authors_shapes() -> None:
     assert min(found["speedup_over_authors_shapes"].values()) >= 1.5
 
 
+def test_training_never_waits_for_puzzles() -> None:
+    """Even if every slot took a new puzzle at every step, the stream could feed twenty such trainings."""
+    rows = results("data_pipeline.json")["training"]
+    assert {row["network"] for row in rows} == {"untrained", "shipped"}
+    assert min(row["ratio_offered"] for row in rows) >= 20
+    assert all(row["taken_per_second"] <= row["offered_per_second"] * 1.001 for row in rows)
+
+
+def test_no_table_mixes_regimes() -> None:
+    found = results("inference_cost.json")
+    assert {"A", "B"} <= set(found["tables"])  # the shipped network was trained on the 1,000 puzzles
+    for table, rows in found["tables"].items():
+        assert {row["regime"] for row in rows} == {table}
+        if table == "A" or "one pass" in table:
+            assert all(row["evaluations_per_puzzle"] <= 16 for row in rows)
+        assert all(row["interval"][0] <= row["exact"] <= row["interval"][1] for row in rows)
+    assert len({row["count"] for rows in found["tables"].values() for row in rows}) == 1
+
+
 @pytest.mark.parametrize("task", ["sudoku6", "sudoku9"])
 def test_cards_quote_the_log_of_their_run(task: str, repository: Path) -> None:
     """Weights, card and log belong to one run."""

@@ -17,7 +17,8 @@ from trm_edu.checkpoints import load_model
 from trm_edu.errors import CheckpointError, RecipeError
 from trm_edu.recipes import Recipe
 from trm_edu.resume import flatten, newest_state, read_state
-from trm_edu.train import Trainer, load_sets, train
+from trm_edu.train import load_sets, train
+from trm_edu.trainer import Trainer
 
 TINY = Recipe(
     name="tiny",
@@ -162,7 +163,7 @@ def test_a_state_of_another_model_is_refused(sets, tmp_path: Path) -> None:
 def test_kill_minus_nine(tmp_path: Path) -> None:
     """A real process, really killed, at three moments of its life; then the same command again."""
     command = [sys.executable, "-m", "trm_edu.cli", "train", "laptop-sudoku6", "--json"]
-    fields = {k: v for k, v in TINY.as_dict().items() if v != getattr(Recipe(), k) and k != "name"}
+    fields = {k: v for k, v in TINY.as_dict().items() if v != Recipe().as_dict()[k] and k != "name"}
     fields |= {
         "steps": 400,
         "save_every": 7,

@@ -21,8 +21,9 @@ from trm_edu.evaluate import evaluate, wilson_interval
 from trm_edu.interface import parameter_count
 from trm_edu.recipes import RECIPES, Recipe, get_recipe
 from trm_edu.supervision import initial_carry
-from trm_edu.tasks import PuzzleSet, get_task, task_names
-from trm_edu.train import Diverged, Trainer, load_sets, make_model, set_rates, stagger, train
+from trm_edu.tasks import PuzzleSet, get_task
+from trm_edu.train import load_sets, train
+from trm_edu.trainer import Diverged, Trainer, make_model, set_rates, stagger
 from trm_edu.variants import MODELS, build_model
 
 TINY = Recipe(
@@ -71,7 +72,7 @@ def test_the_weights_file_says_what_it_is(tiny_run: tuple[Any, Path]) -> None:
     run, folder = tiny_run
     assert run.path == folder / "model.safetensors"
     found = load_model(run.path)
-    assert found.task == "sudoku4" and Recipe(**found.recipe) == TINY
+    assert found.task == "sudoku4" and Recipe.from_dict(found.recipe) == TINY
     assert found.regime == run.evaluation.regime and "8 puzzles of sudoku4" in found.regime
     assert found.metrics["exact"] == run.evaluation.score and found.metrics["steps"] == 6
     state = found.model.state_dict()
@@ -98,7 +99,7 @@ def test_rows_are_handed_out_as_they_come(sets: tuple[PuzzleSet, PuzzleSet]) -> 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"model": name, "prefix_len": 1} for name in MODELS
+        {"model": name, "prefix_len": 1} for name in MODELS if name != "symmetric"
     ]
     + [
         {"model": "hrm", "q_learning": True},
@@ -197,21 +198,56 @@ def test_missing_data_ends_a_run_before_it_begins(tmp_path: Path) -> None:
 # --- recipes ----------------------------------------------------------------------------------------------------------
 
 
+WAITING = {"laptop-maze": "maze10", "maze-hard": "maze30", "arc-agi-1": "arc-agi-1", "arc-agi-2": "arc-agi-2"}
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_can_be_built(name: str) -> None:
     recipe = get_recipe(name)
-    assert recipe.name == name and recipe.task in task_names()
+    assert recipe.name == name
     assert json.loads(json.dumps(recipe.as_dict())) == recipe.as_dict()
-    assert Recipe(**recipe.as_dict()) == recipe
+    assert Recipe.from_dict(recipe.as_dict()) == recipe
+    if name in WAITING:  # strike a recipe from the list when its task is there
+        with pytest.raises(RecipeError, match=f"recipe {name} is for the task '{WAITING[name]}', which is not there"):
+            recipe.model_config("float32")
+        return
     with torch.device("meta"):
         model = build_model(recipe.model, recipe.model_config("float32"))
     assert parameter_count(model) > 0
 
 
+def test_the_papers_recipe_is_the_papers() -> None:
+    """Settings of the published Sudoku run, and the number of weights that follows from them."""
+    recipe = get_recipe("sudoku-extreme")
+    assert (recipe.T, recipe.n, recipe.n_supervision, recipe.batch_size, recipe.hidden) == (3, 6, 16, 768, 512)
+    assert (recipe.optimizer, recipe.lr, recipe.weight_decay, recipe.warmup, recipe.ema) == (
+        "adam_atan2",
+        1e-4,
+        1.0,
+        2000,
+        0.999,
+    )
+    assert (recipe.loss, recipe.halt_weight, recipe.exploration, recipe.min_lr_ratio) == ("stablemax", 0.5, 0.1, 1.0)
+    assert recipe.steps == 60_000 * 1000 / 768 and recipe.train_count == 1000 and not recipe.clip and not recipe.reveal
+    with torch.device("meta"):
+        model = build_model(recipe.model, recipe.model_config("float32"))
+    assert parameter_count(model) == 5_028_866
+    assert model.embed.puzzle.weight.shape == (1, 16 * 512)
+
+
+def test_an_old_recipe_gets_todays_defaults() -> None:
+    old = {key: value for key, value in TINY.as_dict().items() if key not in ("depths", "starts", "accumulate")}
+    assert Recipe.from_dict(old) == TINY
+    deep = TINY.replace(depths=((0.5, 1, 2),), T=2)
+    assert Recipe.from_dict(json.loads(json.dumps(deep.as_dict()))) == deep
+    with pytest.raises(RecipeError, match="a recipe has no field colour"):
+        Recipe.from_dict({"colour": "red"})
+
+
 def test_recipes_refuse_what_cannot_work() -> None:
-    with pytest.raises(RecipeError, match="no recipe is named 'laptop'; known: laptop-sudoku6"):
+    with pytest.raises(RecipeError, match="no recipe is named 'laptop'; known: laptop-sudoku4, laptop-sudoku6"):
         get_recipe("laptop")
-    with pytest.raises(RecipeError, match="a recipe has no field depth; it has T, augment"):
+    with pytest.raises(RecipeError, match="a recipe has no field depth; it has T, accumulate, augment"):
         TINY.replace(depth=3)
     with pytest.raises(RecipeError, match="model 'gpt' does not exist"):
         TINY.replace(model="gpt")
@@ -306,10 +342,10 @@ def test_a_direct_model_is_evaluated_in_the_same_way(sets: tuple[PuzzleSet, Puzz
 def test_without_a_compiler_the_run_goes_on_and_says_so(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     recipe = TINY.replace(compile=True, device="cpu")
     puzzles = load_sets(recipe)[0]
-    monkeypatch.setattr("trm_edu.train.cpp_compiler", lambda: None)
+    monkeypatch.setattr("trm_edu.trainer.cpp_compiler", lambda: None)
     trainer = Trainer(recipe, puzzles)
     assert trainer.compiled is trainer.model
     assert capsys.readouterr().err == "no C++ compiler found: the run goes on without torch.compile, more slowly\n"
-    monkeypatch.setattr("trm_edu.train.cpp_compiler", lambda: "/usr/bin/c++")
+    monkeypatch.setattr("trm_edu.trainer.cpp_compiler", lambda: "/usr/bin/c++")
     trainer = Trainer(recipe, puzzles)
     assert trainer.compiled is not trainer.model and not capsys.readouterr().err

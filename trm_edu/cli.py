@@ -1,4 +1,4 @@
-"""The command line: trm-edu doctor | data | train | evaluate | solve | verify.
+"""The command line: trm-edu doctor | data | train | evaluate | solve | verify | plot.
 
 Exit status: 0 done, 1 done with a negative answer (not solved, parity lost), 2 something about the input is wrong; then
 one line on stderr says what.
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from trm_edu.tasks import PuzzleSet, Task
 
 EXIT_NO, EXIT_WRONG_INPUT = 1, 2
+PICKS = ("rules", "halting", "first", "vote")  # as in trm_edu.evaluate, which takes seconds to import
+LEAST = {"count": 1, "steps": 1, "starts": 1, "symmetries": 1, "batch": 1, "seed": 0, "show": 0, "noise": 0}
+LEAST |= {"patience": 1, "give_up": 0}
 
 
 def say(value: dict[str, Any], as_json: bool, lines: Sequence[str]) -> None:
@@ -165,7 +168,8 @@ def train_command(argv: list[str]) -> int:
 
     from trm_edu.recipes import RECIPES, Recipe, get_recipe
 
-    usage = f"trm-edu train NAME [--out FOLDER] [--json] [--FIELD VALUE ...], NAME one of: {', '.join(RECIPES)}"
+    own_options = "[--out FOLDER] [--dry-run] [--tensorboard] [--json]"
+    usage = f"trm-edu train NAME {own_options} [--FIELD VALUE ...], NAME one of: {', '.join(RECIPES)}"
     if not argv:
         raise RecipeError(f"the name of a recipe is missing: {usage}")
     if argv[0] in ("-h", "--help"):
@@ -174,27 +178,43 @@ def train_command(argv: list[str]) -> int:
     name, rest = argv[0], argv[1:]
     if name.startswith("-"):
         raise DataError(f"the name of a recipe comes first, then options such as {name}: {usage}")
-    own = OneLineParser(prog=f"trm-edu train {name}", add_help=False)
+    own = OneLineParser(prog=f"trm-edu train {name}", add_help=False, allow_abbrev=False)
     own.add_argument("--out", default=None)
     own.add_argument("--json", action="store_true")
+    own.add_argument("--dry-run", action="store_true")
+    own.add_argument("--tensorboard", action="store_true")
     default = get_recipe(name)
     options, rest = own.parse_known_args(rest)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            recipe = tyro.cli(Recipe, default=default, args=rest, prog=f"trm-edu train {name} [--out FOLDER] [--json]")
+            recipe = tyro.cli(Recipe, default=default, args=rest, prog=f"trm-edu train {name} {own_options}")
     except SystemExit as stop:
         if not stop.code:  # --help
             return 0
         raise RecipeError(f"{without_frame(complaint.getvalue())} (see trm-edu train {name} --help)") from None
 
-    from trm_edu.train import load_sets, train
+    from trm_edu.forecast import forecast
+    from trm_edu.parallel import is_first
+    from trm_edu.train import finished_run, load_sets, train
 
-    sets = load_sets(recipe)
-    if not options.json:
-        print(f"training on {sets[0].describe()}\nmeasuring on {sets[1].describe()}", flush=True)
+    talks = is_first() and not options.json
+    cost = forecast(recipe, processes=int(os.environ.get("WORLD_SIZE", "1")))
+    if talks:
+        print("\n".join(cost.lines()), flush=True)
+    if options.dry_run:
+        if options.json:
+            print(json.dumps({"recipe": recipe.as_dict(), **cost.as_dict()}))
+        return 0
     folder = Path(options.out or f"runs/{recipe.name}-seed{recipe.seed}")
-    run = train(recipe, folder, sets=sets, progress=not options.json)
+    if done := finished_run(folder):
+        raise RecipeError(f"{folder} holds a finished run ({done}); choose another --out, or delete that folder")
+    sets = load_sets(recipe)
+    if talks:
+        print(f"training on {sets[0].describe()}\nmeasuring on {sets[1].describe()}", flush=True)
+    run = train(recipe, folder, sets=sets, progress=not options.json, tensorboard=options.tensorboard)
+    if not is_first():
+        return 0
     score = run.evaluation
     steps = [k for k in (1, 4, 16) if k <= score.n_supervision]
     value = {"recipe": recipe.as_dict(), "folder": str(folder), "seconds": run.seconds, **score.as_dict()}
@@ -232,20 +252,49 @@ def training_puzzles(checkpoint: Checkpoint, task: Task) -> tuple[PuzzleSet | No
 
 
 def evaluate_command(args: argparse.Namespace) -> int:
-    """Exact accuracy of a network on a puzzle set."""
-    from trm_edu.data import load_puzzles
-    from trm_edu.evaluate import evaluate
+    """Exact accuracy of a network on a puzzle set: one pass of fixed steps, with halting, or test-time compute."""
+    from trm_edu.data import load_puzzles, stream_puzzles
+    from trm_edu.evaluate import evaluate, evaluate_halting, evaluate_starts
     from trm_edu.solve import check_fits
     from trm_edu.tasks import get_task
 
+    several = args.starts > 1 or args.symmetries > 1
+    if args.pick and not several:
+        raise DataError(f"--pick {args.pick} needs something to pick from: give --starts or --symmetries above 1")
+    if args.noise and not several:
+        raise DataError(f"--noise is {args.noise:g}, but the only start is the network's own: give --starts above 1")
+    early = {name: getattr(args, name) for name in ("halt_above", "patience", "give_up")}
+    early = {name: value for name, value in early.items() if value is not None}
+    if early and (several or not args.halt):
+        name, value = next(iter(early.items()))
+        why = "is for one start of each puzzle: leave out --starts and --symmetries" if several else "needs --halt"
+        raise DataError(f"--{name.replace('_', '-')} {value:g} {why}")
     checkpoint = checkpoint_for(args.weights, args.task or "sudoku9")
     task = get_task(args.task or checkpoint.task)
     check_fits(checkpoint.model, task)
     training, overlap = training_puzzles(checkpoint, task)
-    puzzles = load_puzzles(args.data, task, count=args.count, seed=args.seed, clues=args.clues, exclude=training)
-    score = evaluate(checkpoint.model, puzzles, n_supervision=args.steps, regime=checkpoint.regime)
-    steps = [k for k in (1, 2, 4, 8, 16, 32, 64) if k <= score.n_supervision]
-    lines = [score.describe(), *(f"  after step {k:2d}: {score.exact[k - 1]:.1%}" for k in steps)]
+    if args.data == "generated" or args.count is not None or args.clues is not None:
+        count = 1000 if args.data == "generated" and args.count is None else args.count
+        puzzles = load_puzzles(args.data, task, count=count, seed=args.seed, clues=args.clues, exclude=training)
+    else:
+        puzzles = stream_puzzles(args.data, task, exclude=training)
+    options = {"n_supervision": args.steps, "batch_size": args.batch, "regime": checkpoint.regime}
+    if several:
+        options |= {"starts": args.starts, "symmetries": args.symmetries, "pick": args.pick or "rules"}
+        noise = 1.0 if args.noise is None and args.starts > 1 else args.noise or 0.0
+        score = evaluate_starts(checkpoint.model, puzzles, **options, noise=noise, seed=args.seed)
+    elif args.halt:
+        score = evaluate_halting(checkpoint.model, puzzles, **options, **early)
+    else:
+        score = evaluate(checkpoint.model, puzzles, **options)
+    lines = [score.describe()]
+    if several or args.halt:
+        saved = 1 - score.ratio
+        change = f"{saved:.0%} fewer" if saved >= 0 else f"{-saved:.0%} more"
+        lines.append(f"  {score.evaluations:,} evaluations, {change} than 16 fixed steps of each puzzle")
+    else:
+        steps = [k for k in (1, 2, 4, 8, 16, 32, 64) if k <= score.n_supervision]
+        lines += [f"  after step {k:2d}: {score.exact[k - 1]:.1%}" for k in steps]
     lines += [f"  {overlap}", f"  {score.evaluation_seconds:.1f} s"]
     say(score.as_dict() | {"overlap": overlap}, args.json, lines)
     return 0
@@ -304,7 +353,7 @@ def solve_command(args: argparse.Namespace) -> int:
     quiet = args.json or args.quiet
     if not quiet:
         print("question\n" + task.format_grid(question) + "\n")
-    budget = {"n_supervision": args.steps, "starts": args.starts, "seed": args.seed}
+    budget = {"n_supervision": args.steps, "starts": args.starts, "noise": args.noise, "seed": args.seed}
     solution = solve(checkpoint.model, task, question, **budget, checked=True, on_step=None if quiet else show)
     best = solution.best
     value = {
@@ -350,6 +399,55 @@ def verify_command(args: argparse.Namespace) -> int:
     return 0 if all(report.passed for report in reports) else EXIT_NO
 
 
+# --- plot -------------------------------------------------------------------------------------------------------------
+
+# Suffix -> the name that this format has for the alternative text, which travels inside the file.
+PICTURES = {".png": "Description", ".svg": "Description", ".pdf": "Subject"}
+
+
+def plot_command(args: argparse.Namespace) -> int:
+    """Draw the logs of runs; a line for each run and the alternative text of the picture."""
+    from trm_edu.data import write_whole
+    from trm_edu.logs import load_run, log_file
+
+    out = Path(args.out)
+    if out.suffix.lower() not in PICTURES:
+        raise DataError(f"--out is {args.out}; its name must end in {', '.join(PICTURES)}")
+    paths = {log_file(path).resolve(): path for path in args.runs}  # a run that is given twice is no second seed
+    runs = [load_run(path) for path in paths.values()]
+    try:
+        from trm_edu.plots import curves_text, figure_of, training_curves
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing not in ("matplotlib", "PIL"):
+            raise
+        raise DataError(f'{missing} draws the picture and is not installed; pip install "trm-edu[course]"') from None
+
+    figure, alt = figure_of(training_curves(runs, x=args.x)), curves_text(runs, x=args.x)
+    picture, kind = io.BytesIO(), out.suffix.lower()
+    options = {"metadata": {PICTURES[kind]: alt}, "dpi": 150, "facecolor": "white", "bbox_inches": "tight"}
+    figure.savefig(picture, format=kind[1:], **options)
+    write_whole(out, picture.getvalue())
+    rows, lines = [], []
+    for run in runs:
+        score = run.scores[-1] if run.scores else {"exact": [None], "interval": None, "count": None}
+        row = {"recipe": run.name, "seed": run.seed, "steps": run.steps, "seconds": run.seconds}
+        row |= {"finished": run.finished, "resumed_at": run.resumed, "device": run.start.get("device")}
+        row |= {"exact": score["exact"][-1], "interval": score["interval"], "count": score["count"]}
+        rows.append(row | {"path": str(run.path)})
+        took = f"{run.name}, seed {run.seed}: {run.steps:,} steps, {run.seconds / 60:.1f} min on {row['device']}"
+        low, high = row["interval"] or (0.0, 1.0)
+        said = "not measured yet"
+        if run.scores:
+            said = f"exact {row['exact']:.1%} [{low:.1%}, {high:.1%}] of {row['count']:,} puzzles"
+        ending = "" if run.finished else ", not finished"
+        if run.resumed:
+            ending += f", resumed at step {' and '.join(f'{step:,}' for step in run.resumed)}"
+        lines.append(f"{took}, {said}{ending}")
+    say({"out": str(out), "runs": rows, "alt": alt}, args.json, [*lines, f"{out}: {alt}"])
+    return 0
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="trm-edu", description="Learn, train and use the Tiny Recursive Model.")
     parser.add_argument("--version", action="version", version=f"trm-edu {__version__}")
@@ -376,10 +474,19 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("weights", nargs="?", help="a .safetensors file (default: the shipped network of the task)")
     sub.add_argument("--task", help="which puzzle (default: the one the network was trained on)")
     sub.add_argument("--data", default="generated", help="a data set, a CSV file, or generated (default)")
-    sub.add_argument("--count", type=int, default=1000, help="how many puzzles (default 1000)")
+    sub.add_argument("--count", type=int, help="how many puzzles (default: 1000 generated ones; all of a file)")
     sub.add_argument("--clues", type=int, help="generated Sudoku only: stop removing clues at this number")
     sub.add_argument("--seed", type=int, default=1, help="of the draw or the generator")
     sub.add_argument("--steps", type=int, default=16, help="supervision steps (default 16)")
+    sub.add_argument("--batch", type=int, default=256, help="puzzles side by side (default 256)")
+    sub.add_argument("--halt", action="store_true", help="a puzzle leaves once the network says that it is done")
+    sub.add_argument("--halt-above", type=float, help="with --halt: the halt logit that counts as done (default 0)")
+    sub.add_argument("--give-up", type=int, help="with --halt: from step 3 on, answers that repeat more digits leave")
+    sub.add_argument("--patience", type=int, help="with --halt: answers that stay the same for so many steps leave")
+    sub.add_argument("--starts", type=int, default=1, help="test-time compute: noisy starts of a puzzle, each to halt")
+    sub.add_argument("--symmetries", type=int, default=1, help="test-time compute: turned images of it, each to halt")
+    sub.add_argument("--noise", type=float, help="of further starts (default 1 for --starts, 0 for --symmetries)")
+    sub.add_argument("--pick", choices=PICKS, help="which answer of several counts (default rules)")
 
     sub = command("solve", solve_command, "solve a puzzle of 81, 36 or 16 characters (. for a blank)")
     sub.add_argument("puzzle", help="the cells row by row, or @FILE, or - for standard input")
@@ -387,11 +494,17 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--task", help="which puzzle (default: by the number of cells)")
     sub.add_argument("--steps", type=int, default=32, help="most supervision steps of one start (default 32)")
     sub.add_argument("--starts", type=int, default=16, help="most starts (default 16)")
+    sub.add_argument("--noise", type=float, default=0.0, help="on the latent state of further starts (default 0)")
     sub.add_argument("--seed", type=int, default=0, help="of the further starts")
     sub.add_argument("--quiet", action="store_true", help="only the result")
 
     sub = command("verify", verify_command, "prove parity with the authors' code on a folder of reference vectors")
     sub.add_argument("folder", help="for example tests/golden")
+
+    sub = command("plot", plot_command, "draw loss and accuracy of runs; those that differ only in seed share a colour")
+    sub.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run, or its log.jsonl")
+    sub.add_argument("--out", default="curves.png", help="where to; .png, .svg or .pdf (default curves.png)")
+    sub.add_argument("--x", default="step", choices=("step", "seconds", "puzzles"), help="the axis (default step)")
     return parser
 
 
@@ -402,10 +515,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv[:1] == ["train"]:
             return train_command(argv[1:])
         args = build_parser().parse_args(argv)
-        for name, least in {"count": 1, "steps": 1, "starts": 1, "seed": 0, "show": 0}.items():
+        for name, least in LEAST.items():
             value = getattr(args, name, None)
-            if value is not None and value < least:
-                raise DataError(f"--{name} is {value}; it must be at least {least}")
+            if value is not None and not value >= least:  # nan is no number either
+                raise DataError(f"--{name.replace('_', '-')} is {value}; it must be at least {least}")
         return args.function(args)
     except TrmEduError as error:
         print(f"trm-edu: {error}", file=sys.stderr)

@@ -78,6 +78,12 @@ class Loss:
     continue_: Tensor
     correct: Bool[Tensor, " B"]
 
+    @staticmethod
+    def sum(parts: list[Loss]) -> Loss:
+        """The loss of a batch that was worked on in parts."""
+        sums = (sum(getattr(part, name) for part in parts) for name in ("total", "answer", "halt", "continue_"))
+        return Loss(*sums, torch.cat([part.correct for part in parts]))
+
 
 def supervision_loss(
     output: Output,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trm_edu.errors import RecipeError
 from trm_edu.interface import PuzzleEmbedding
+from trm_edu.parallel import gathered
 
 
 class AdamATan2(torch.optim.Optimizer):
@@ -70,26 +71,34 @@ class SparseSignSGD(torch.optim.Optimizer):
     """Sign-SGD with decoupled weight decay on the rows that the last training call used (published code).
 
     Gradients of an id that stands several times in a batch are added before the sign is taken. A row whose gradient is
-    zero still decays. Rows that were not used stay as they are.
+    zero still decays. Rows that were not used stay as they are. With several processes, all make the update of all.
     """
 
     def __init__(self, embedding: PuzzleEmbedding, lr: float = 1e-2, weight_decay: float = 0.1):
         self.embedding = embedding
+        self.collected: list[tuple[Tensor, Tensor]] = []
         super().__init__([embedding.weight], {"lr": lr, "weight_decay": weight_decay})
+
+    def collect(self) -> None:
+        """Take the gradient of the last backward pass. Call it after each one if several make up a step."""
+        if self.embedding.taken is not None and self.embedding.taken[1].grad is not None:
+            ids, rows = self.embedding.taken
+            self.collected.append((ids, rows.grad))
+            self.embedding.taken = None
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
-        if self.embedding.taken is None:
+        self.collect()
+        if not self.collected:
             return
-        ids, rows = self.embedding.taken
-        if rows.grad is None:
-            return
-        unique, place = ids.unique(return_inverse=True)
-        summed = torch.zeros(len(unique), rows.shape[1], device=rows.device).index_add_(0, place, rows.grad)
+        ids, grads = (gathered(torch.cat(parts)) for parts in zip(*self.collected, strict=True))
+        self.collected = []
+        # For each entry the sum over all entries of its id. A product instead of `unique`: that would have to wait for
+        # the device to know how many ids there are. Entries of one id all write the same row.
+        totals = (ids[:, None] == ids).to(grads.dtype) @ grads
         (group,) = self.param_groups
         table = self.embedding.weight
-        table[unique] = table[unique] * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * summed.sign()
-        self.embedding.taken = None
+        table[ids] = table[ids] * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * totals.sign()
 
 
 class EMA:

@@ -11,6 +11,7 @@ the newest is damaged, the one before it is used, and that is said.
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +22,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from trm_edu.data import write_whole
-from trm_edu.errors import CheckpointError
+from trm_edu.errors import CheckpointError, RecipeError
+from trm_edu.recipes import Recipe
 
-FORMAT = "trm-edu-state-1"
+FORMAT = "trm-edu-state-2"
 KEEP = 2
+# What may differ between the run that was stopped and the one that goes on: it does not change the training.
+FREE_TO_CHANGE = ("max_seconds", "stop_at", "eval_every", "eval_part", "save_every", "accumulate")
 
 
 def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -118,3 +123,29 @@ def remove_states(folder: Path) -> None:
     """A finished run needs none."""
     for path in folder.glob("state-*.safetensors"):
         path.unlink()
+
+
+def earlier_state(folder: Path | None, recipe: Recipe) -> Saved | None:
+    """The state from which a run in this folder goes on. RecipeError if it was made by another recipe."""
+    if folder is None:
+        return None
+    saved, complaints = newest_state(folder)
+    for complaint in complaints:
+        tqdm.write(f"{complaint}; the state before it is used" if saved else complaint, file=sys.stderr)
+    if complaints and saved is None:
+        raise CheckpointError(
+            f"{folder} holds an unfinished run, but none of its states can be read; choose another --out, or delete "
+            "its state-*.safetensors files to begin anew"
+        )
+    if saved is None:
+        return None
+    before, now = (
+        {k: v for k, v in each.items() if k not in FREE_TO_CHANGE} for each in (saved.facts["recipe"], recipe.as_dict())
+    )
+    if before != now:
+        changed = ", ".join(f"{k} {before.get(k)} -> {now[k]}" for k in now if before.get(k) != now[k])
+        raise RecipeError(
+            f"{folder} holds an unfinished run of another recipe ({changed}); choose another --out, or delete its "
+            "state-*.safetensors files to begin anew"
+        )
+    return saved

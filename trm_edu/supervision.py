@@ -11,8 +11,8 @@ Shapes: B slots, L cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -49,20 +49,45 @@ def initial_carry(model: nn.Module, batch: Batch) -> Carry:
     )
 
 
+def map_tensors(function: Callable[..., Tensor], *values: Any) -> Any:
+    """Apply a function to every tensor of a carry, batch or state (of several: to the tensors at the same place)."""
+    if isinstance(values[0], Tensor):
+        return function(*values)
+    return type(values[0])(*(map_tensors(function, *inner) for inner in zip(*values, strict=True)))
+
+
 def choose(mask: Bool[Tensor, " B"], new: Tensor, old: Tensor) -> Tensor:
     """Slot by slot: `new` where the mask is true, `old` elsewhere."""
     return torch.where(mask.view(-1, *[1] * (old.dim() - 1)), new, old)
 
 
-def refill(model: nn.Module, carry: Carry, batch: Batch) -> Carry:
+def refill(model: nn.Module, carry: Carry, batch: Batch, fresh: tuple[Tensor, ...] | None = None) -> Carry:
     """Slots that halted take the puzzle that `batch` offers at their place, and start again: fresh state, step 0.
 
     Everything that belongs to a puzzle must change together: question, answer, id, y, z and age.
+    fresh: the state to start from, if it is not the model's own.
     """
-    fresh = model.initial_state(len(carry.halted))
+    fresh = model.initial_state(len(carry.halted)) if fresh is None else fresh
     state = type(carry.state)(*(choose(carry.halted, new, old) for new, old in zip(fresh, carry.state, strict=True)))
     puzzles = Batch(*(choose(carry.halted, new, old) for new, old in zip(batch, carry.batch, strict=True)))
     return Carry(state, carry.steps.masked_fill(carry.halted, 0), torch.zeros_like(carry.halted), puzzles)
+
+
+def exploration_ages(
+    count: int,
+    n_supervision: int,
+    exploration: float,
+    generator: torch.Generator | None = None,
+    device: torch.device | None = None,
+) -> Int[Tensor, " B"]:
+    """The age that each of `count` slots must reach before it may halt: mostly 0, a random 2..n_supervision for a few.
+
+    A slot explores with probability `exploration`, so that the network also sees what happens after it believed to be
+    done. Drawn anew at every step, as in the published code.
+    """
+    draw = {"device": device, "generator": generator}
+    explores = torch.rand(count, **draw) < exploration
+    return explores * torch.randint(2, n_supervision + 1, (count,), **draw)
 
 
 def halting(
@@ -73,19 +98,19 @@ def halting(
     exploration: float = 0.1,
     q_learning: bool = False,
     generator: torch.Generator | None = None,
+    at_least: Int[Tensor, " B"] | None = None,
 ) -> Bool[Tensor, " B"]:
     """Which slots stop after this step, in training.
 
     A slot stops at step `n_supervision`, or when the network says that it is done: halt logit above 0 (HRM's
-    Q-learning: above the continue logit). With probability `exploration` a slot must first reach a random age of
-    2..n_supervision steps, so that the network also sees what happens after it believed to be done.
+    Q-learning: above the continue logit), and it is old enough (`exploration_ages`; `at_least`: ages drawn already).
     """
     threshold = output.continue_logit if q_learning else 0.0
     done = output.halt_logit > threshold
     if exploration > 0:
-        explores = torch.rand(steps.shape, device=steps.device, generator=generator) < exploration
-        at_least = torch.randint(2, n_supervision + 1, steps.shape, device=steps.device, generator=generator)
-        done = done & (steps >= explores * at_least)
+        if at_least is None:
+            at_least = exploration_ages(len(steps), n_supervision, exploration, generator, steps.device)
+        done = done & (steps >= at_least)
     return done | (steps >= n_supervision)
 
 
@@ -109,12 +134,15 @@ def supervision_step(
     exploration: float = 0.1,
     q_learning: bool = False,
     generator: torch.Generator | None = None,
+    at_least: Int[Tensor, " B"] | None = None,
+    fresh: tuple[Tensor, ...] | None = None,
 ) -> tuple[Carry, Output]:
     """One training call: refill the halted slots from `batch`, improve every slot once, decide which slots halt.
 
-    Compute the loss from the output and `carry.batch.labels` of the carry that comes back.
+    Compute the loss from the output and `carry.batch.labels` of the carry that comes back. `at_least` and `fresh` are
+    for a caller that has drawn them already, for more slots than these: see `halting` and `refill`.
     """
-    carry = refill(model, carry, batch)
+    carry = refill(model, carry, batch, fresh)
     state, output = model(carry.batch.inputs, carry.state, carry.batch.puzzle_ids)
     steps = carry.steps + 1
     if n_supervision == 1:  # nothing to decide, and no age between 2 and 1 to explore
@@ -122,6 +150,7 @@ def supervision_step(
     else:
         with torch.no_grad():
             rule = {"exploration": exploration, "q_learning": q_learning, "generator": generator}
+            rule["at_least"] = at_least
             halted = halting(output, steps, n_supervision=n_supervision, **rule)
     return Carry(state, steps, halted, carry.batch), output
 
