@@ -224,7 +224,7 @@ def test_a_network_of_another_task_gets_one_line_and_status_2(run: Any, random_n
         (("evaluate", "--count", "1", "--starts", "4", "--symmetries", "2"), "starts is 4 and symmetries 2; one must"),
         (("solve", TEXT9, "--seed", "-1"), "--seed is -1; it must be at least 0"),
         (("solve", TEXT9, "--steps", "many"), "invalid int value: 'many'"),
-        (("solve", TEXT9, "--task", "chess"), "is for the task 'chess', which is not there; known: sudoku4"),
+        (("solve", TEXT9, "--task", "chess"), "No task is named 'chess'; known: sudoku4"),
         (("data", "nowhere.csv"), "'nowhere.csv' is neither a file nor a data set; known: generated"),
         (("data", "generated"), "generated puzzles need a count"),
         (("data", "generated", "--count", "0"), "--count is 0; it must be at least 1"),
@@ -307,6 +307,37 @@ def test_train_then_evaluate(run: Any, tmp_path: Path) -> None:
     as_json = run("evaluate", folder / "model.safetensors", "--count", 10, "--steps", 4, "--clues", 8, "--json").json
     assert (as_json["count"], as_json["n_supervision"], as_json["task"]) == (10, 4, "sudoku4")
     assert "down to 8 clues" in as_json["source"] and len(as_json["exact"]) == 4
+
+
+def test_train_says_what_it_will_cost_before_it_starts(run: Any, tmp_path: Path) -> None:
+    dry = run("train", "laptop-sudoku6", *TINY, "--out", tmp_path / "run", "--dry-run")
+    assert dry.status == 0 and not (tmp_path / "run").exists() and len(dry.out.splitlines()) == 3
+    value = run("train", "laptop-sudoku6", *TINY, "--dry-run", "--json").json
+    assert f"{value['parameters']:,} weights" in dry.out and value["recipe"]["hidden"] == 8 and value["steps"] == 4
+    assert "a step, " in dry.out and dry.out.strip().endswith("for 4 steps")
+    real = run("train", "laptop-sudoku6", *TINY, "--out", tmp_path / "run")
+    assert real.out.startswith(f"{value['parameters']:,} weights")
+    missing = run("train", "sudoku-extreme", "--dry-run", "--device", "cpu")  # no data are needed to know the cost
+    assert missing.status == 0 and missing.out.startswith("5,028,866 weights and 1 puzzle rows")
+
+
+def test_train_takes_a_curriculum_and_writes_for_tensorboard(run: Any, tmp_path: Path) -> None:
+    options = ("--depths", 0.5, 1, 1, 0.75, 1, 2, "--tensorboard")
+    assert run("train", "laptop-sudoku6", *TINY, *options, "--out", tmp_path).status == 0
+    recipe = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])["recipe"]
+    assert recipe["depths"] == [[0.5, 1, 1], [0.75, 1, 2]]
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_a_finished_run_is_not_trained_again(run: Any, tmp_path: Path) -> None:
+    assert run("train", "laptop-sudoku6", *TINY, "--out", tmp_path).status == 0
+    again = run("train", "laptop-sudoku6", *TINY, "--out", tmp_path)
+    assert_refused(again, f"{tmp_path} holds a finished run (", "exact after 4 steps); choose another --out")
+
+
+def test_a_recipe_that_waits_for_its_task_says_so(run: Any) -> None:
+    answer = run("train", "maze-hard")
+    assert_refused(answer, "recipe maze-hard is for the task 'maze30', which is not there (yet); known tasks: sudoku4")
 
 
 def test_evaluate_with_halting_says_what_it_saves(run: Any, one_puzzle_network: Path, tmp_path: Path) -> None:

@@ -251,6 +251,19 @@ def test_accuracy_ends_a_run(sets: tuple[PuzzleSet, PuzzleSet]) -> None:
         TINY.replace(stop_at=95)
 
 
+def test_a_run_that_ran_out_of_time_goes_on_with_more_of_it(sets: tuple[PuzzleSet, PuzzleSet], tmp_path: Path) -> None:
+    recipe = TINY.replace(steps=60, eval_every=20, save_every=1000)
+    whole = quiet(recipe, tmp_path / "whole", sets=sets)
+    first = quiet(recipe.replace(max_seconds=1e-6), tmp_path / "run", sets=sets)
+    assert first.log[-1]["kind"] == "end" and first.log[-1]["step"] == 20
+    assert [row["step"] for row in first.log if row["kind"] == "eval"] == [20], "an evaluation that is due is made"
+    again = quiet(recipe, tmp_path / "run", sets=sets)
+    assert again.log[-1]["step"] == 60
+    for a, b in zip(whole.model.state_dict().values(), again.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    assert not list((tmp_path / "run").glob("state-*"))
+
+
 @pytest.mark.parametrize(("spoil", "words"), [(float("nan"), "a weight is no number"), (1e4, "the loss is [0-9]")])
 def test_what_is_lost_is_not_saved_over_what_is_good(
     spoil: float, words: str, sets: tuple[PuzzleSet, PuzzleSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -527,7 +527,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"trm-edu: {error}", file=sys.stderr)
         return EXIT_WRONG_INPUT
     except KeyboardInterrupt:
-        print("trm-edu: stopped", file=sys.stderr)
+        goes_on = "; the same command goes on from the last state" if argv[:1] == ["train"] else ""
+        print(f"trm-edu: stopped{goes_on}", file=sys.stderr)
         return 130
 
 

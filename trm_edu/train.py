@@ -152,7 +152,7 @@ def run(
             loss = trainer.step()
             evaluates = step % recipe.eval_every == 0 and step < recipe.steps
             saves = step % recipe.save_every == 0 and step < recipe.steps
-            enough = False
+            enough = late = False
             if evaluates or saves or step % REPORT_EVERY == 0 or step == recipe.steps:  # no weights are saved unseen
                 try:
                     numbers = trainer.check(loss)
@@ -163,16 +163,16 @@ def run(
                 bar.set_postfix(shown)
                 now = seconds()
                 log.write("step", step=step, seconds=now, **numbers)
-                enough = recipe.max_seconds is not None and now > recipe.max_seconds
-            if evaluates and not enough:
+                enough = late = recipe.max_seconds is not None and now > recipe.max_seconds
+            if evaluates:
                 score = measure(part)
                 shown |= {"exact": f"{score.score:.1%}"}
                 bar.set_postfix(shown)
                 now = seconds()
                 log.write("eval", step=step, seconds=now, **score.as_dict())
                 weights.save(now, score, may_be_best=True)
-                enough = recipe.stop_at is not None and score.score >= recipe.stop_at
-            if saves:
+                enough |= recipe.stop_at is not None and score.score >= recipe.stop_at
+            if saves or (late and step < recipe.steps):  # with more time, the same command goes on
                 now, state = seconds(), trainer.state()
                 if folder is not None:
                     facts = {"step": step, "seconds": now, "best": weights.best_score, "recipe": recipe.as_dict()}

@@ -99,10 +99,10 @@ class Trainer:
     def __init__(self, recipe: Recipe, puzzles: PuzzleSet, model: nn.Module | None = None):
         self.recipe, self.device = recipe, parallel.my_device(recipe.device)
         self.model = (model or make_model(recipe, self.device)).to(self.device).train()
+        self.compiled = compiled(self.model, recipe, self.device)
+        self.network = parallel.wrap(self.compiled)  # from here on all processes have the first one's weights
         self.averaged = copy.deepcopy(self.model).eval()
         self.ema = EMA(self.model, recipe.ema)
-        self.compiled = compiled(self.model, recipe, self.device)
-        self.network = parallel.wrap(self.compiled)
         rates = {"lr": recipe.lr, "muon_lr": recipe.muon_lr, "weight_decay": recipe.weight_decay}
         rates |= {"puzzle_lr": recipe.puzzle_lr, "puzzle_weight_decay": recipe.puzzle_weight_decay}
         self.optimizers = make_optimizers(self.model, recipe.optimizer, **rates)
@@ -111,6 +111,8 @@ class Trainer:
         self.stream = BatchStream(puzzles, recipe.batch_size, **stream)
         self.exploration = torch.Generator(self.device).manual_seed(recipe.seed + 1)
         carry = initial_carry(self.model, winner.spread(next(self.stream), recipe.starts))
+        if recipe.starts > 1:
+            carry = carry._replace(state=self.fresh_state())
         if recipe.stagger:
             carry = stagger(carry, recipe.n_supervision, self.exploration, recipe.starts)
         puzzle_slots = parallel.my_slots(recipe.batch_size, recipe.accumulate)
@@ -135,23 +137,25 @@ class Trainer:
             T, n = recipe.depth(step)
             self.model.config = replace(self.model.config, T=T, n=n)
 
+    def fresh_state(self) -> tuple[Tensor, ...]:
+        """Starts for all slots of all processes, with noise on z in all but the first start of each puzzle."""
+        start = self.model.initial_state(self.recipe.batch_size * self.recipe.starts)
+        return winner.noisy_starts(start, self.recipe.starts, self.recipe.start_noise, self.exploration)
+
     def step(self) -> Loss:
         """One supervision step of every slot and one optimizer step. Waits for nothing on the device.
 
         The loss that comes back is that of this process's slots.
         """
-        recipe, slots = self.recipe, self.recipe.batch_size * self.recipe.starts
+        recipe = self.recipe
         self.steps_done += 1
         self.set_schedules()
         offered = winner.spread(next(self.stream), recipe.starts)
         # Whatever is random is drawn for all slots of all processes, so that it does not depend on how they are split.
-        ages = fresh = None
+        ages, fresh = None, None if recipe.starts == 1 else self.fresh_state()
         if recipe.exploration > 0 and recipe.n_supervision > 1:
             rule = (recipe.n_supervision, recipe.exploration, self.exploration, self.device)
             ages = exploration_ages(recipe.batch_size, *rule).repeat_interleave(recipe.starts)
-        if recipe.starts > 1:
-            start = self.model.initial_state(slots)
-            fresh = winner.noisy_starts(start, recipe.starts, recipe.start_noise, self.exploration)
         losses = []
         for i, part in enumerate(self.parts):
             waits = isinstance(self.network, parallel.Parallel) and i + 1 < len(self.parts)
