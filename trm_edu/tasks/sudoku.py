@@ -260,7 +260,7 @@ class Sudoku:
         units = torch.from_numpy(self._units).to(tokens.device)
         digits = torch.where((tokens > BLANK) & (tokens < self.vocab_size), tokens, 0).long()[:, units]
         held = digits.new_zeros(*digits.shape[:2], self.vocab_size).scatter_(2, digits, 1)
-        return units.numel() - held[..., BLANK + 1 :].sum((1, 2))
+        return units.numel() - held[..., 1:].sum((1, 2))
 
     def _check_set(self, tokens: np.ndarray | Tensor) -> None:
         if tokens.ndim != 2 or tokens.shape[1] != self.seq_len:
