@@ -306,8 +306,8 @@ def train_seeds(args: argparse.Namespace, seeds: Sequence[int]) -> list[dict[str
     sets, rows = load_sets(recipe), []
     deadline = time.perf_counter() + 60 * args.minutes
     for seed in seeds:
-        left = (deadline - time.perf_counter()) / 60
-        if left <= 0:
+        left = max(0.0, (deadline - time.perf_counter()) / 60)
+        if rows and not left:  # the first one is always begun
             rows.append({"seed": seed, "finished": False, "steps": 0, "problem": "no time left in this call"})
             print(f"seed {seed}: no time left; the same command goes on")
             continue

@@ -64,7 +64,7 @@ def main() -> None:
             left = sorted(path.name for path in run.glob(".*")) if run.exists() else []
             kills.append({"after_seconds": lived, "newest_state": states[-1] if states else None, "half_files": left})
             print(json.dumps(kills[-1]), flush=True)
-        for folder in (run, whole):
+        for folder in (whole,) if process.returncode == 0 else (run, whole):
             done = subprocess.run([*command, "--out", str(folder)], capture_output=True, text=True, env=os.environ)
             if done.returncode:
                 sys.exit(f"{folder.name} failed: {done.stderr}")

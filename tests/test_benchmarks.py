@@ -189,7 +189,7 @@ def test_costs_and_scores_are_those_of_the_library(tmp_path: Path) -> None:
     for table, rows in result["tables"].items():
         assert all(row["regime"] == table for row in rows)
         assert (table == "own, one pass") == all(row["evaluations_per_puzzle"] <= 16 for row in rows)
-    (fixed, halting), (long, halting_long, *several) = result["tables"].values()
+    (fixed, halting, surer, given_up), (long, halting_long, *several) = result["tables"].values()
     training, _ = cli.training_puzzles(checkpoint, get_task("sudoku6"))
     puzzles = load_puzzles("generated", "sudoku6", count=12, seed=4, exclude=training)
     assert result["evaluated_on"] == puzzles.describe()
@@ -200,6 +200,9 @@ def test_costs_and_scores_are_those_of_the_library(tmp_path: Path) -> None:
         assert row["interval"] == list(score.interval)
     for row, steps in ((halting, 16), (halting_long, 20)):
         score = evaluate_halting(model, puzzles, n_supervision=steps, batch_size=8)
+        assert (row["exact"], row["evaluations_per_puzzle"]) == (score.exact, score.steps)
+    for row, rule in ((surer, {}), (given_up, {"give_up": inference_cost.GIVE_UP})):
+        score = evaluate_halting(model, puzzles, halt_above=2.0, batch_size=8, **rule)
         assert (row["exact"], row["evaluations_per_puzzle"]) == (score.exact, score.steps)
     for row, pick in zip(several, PICKS * 2, strict=True):
         ways = {"starts": 3, "noise": 1.0} if "starts" in row["strategy"] else {"symmetries": 2}
@@ -243,7 +246,7 @@ def test_training_goes_on_through_pieces_until_it_is_done(tmp_path: Path, monkey
     last = read(tmp_path / "3" / "train-seed0.json")
     assert last["finished"] and last["steps"] == 24 and last["resumed_at"] == [4, 8]
     # the second call ended at step 8, before the evaluation that was due there
-    assert [(point["step"], point["on"]) for point in last["curve"]] == [(16, "part"), (24, "all")]
+    assert [(point["step"], point["on"]) for point in last["curve"]] == [(8, "part"), (16, "part"), (24, "all")]
     best = load_model(tmp_path / "3" / "seed-0" / "best.safetensors")
 
     gpu_campaign.main(["unpack", "--pieces", str(pieces), "--out", str(tmp_path / "4")])
