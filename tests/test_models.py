@@ -142,7 +142,7 @@ def test_states_start_from_fixed_random_vectors(name: str) -> None:
     assert not [n for n, _ in model.named_parameters() if n.endswith("_init")], "they are not learned"
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*RECURSIVE, "direct"])
 def test_a_fresh_model_says_not_solved_whatever_it_sees(name: str) -> None:
     model = small(name, **PREFIX)
     _, output = model(some_inputs(), model.initial_state(3), torch.zeros(3, dtype=torch.long))
@@ -282,7 +282,7 @@ def test_direct_applies_each_block_once_and_has_no_state() -> None:
 # --- learning ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*RECURSIVE, "direct"])
 def test_every_model_learns_one_batch(name: str) -> None:
     """Random answers to random questions: nothing but memory helps. A fifth of the first loss is left at most."""
     torch.manual_seed(3)
@@ -301,7 +301,7 @@ def test_every_model_learns_one_batch(name: str) -> None:
     assert max(losses[-4:]) < 0.2 * losses[0]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*RECURSIVE, "direct"])
 def test_bfloat16_forward_is_close_to_float32_and_keeps_float32_weights(name: str) -> None:
     wide = small(name, hidden=32, T=2, n=2)
     narrow = build_model(name, replace(wide.config, dtype="bfloat16"))
@@ -343,7 +343,7 @@ def test_settings_that_cannot_work_are_refused_by_name(
 
 
 def test_models_are_known_by_name() -> None:
-    for name in MODELS:
+    for name in [*RECURSIVE, "direct"]:
         assert model_name(small(name)) == name
     with pytest.raises(RecipeError, match="model 'gpt' does not exist; choose one of trm, "):
         build_model("gpt", SMALL)

@@ -144,7 +144,7 @@ def learn(output: Output, labels: Tensor, model: nn.Module, optimizers: list[tor
     model.zero_grad()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*RECURSIVE, "direct"])
 def test_slots_that_never_halt_early_are_the_papers_loop_to_the_bit(name: str) -> None:
     def with_loop(model: nn.Module, batch: Batch, optimizers: list[torch.optim.Optimizer]) -> None:
         for output in deep_supervision(model, batch, 4):
