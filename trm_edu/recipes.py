@@ -156,6 +156,8 @@ class Recipe:
         return cls().replace(**settings | {"depths": tuple(tuple(entry) for entry in settings.get("depths", ()))})
 
 
+# The size of the published networks and of a step of their training.
+FULL_SIZE = {"hidden": 512, "T": 3, "heads": 8, "batch_size": 768, "dtype": "bfloat16", "compile": True}
 # What the published Sudoku run and ours share: 1,000 puzzles, and a test split of 422,786 of which a part is used on
 # the way. Offline, set TRM_EDU_DATA and give --train-data sudoku-extreme-1k --train-count None --eval-data sx-proxy.
 EXTREME = {
@@ -165,13 +167,8 @@ EXTREME = {
     "eval_data": "sudoku-extreme-test",
     "eval_count": None,
     "eval_part": 20_000,
-    "hidden": 512,
-    "T": 3,
     "n": 6,
-    "heads": 8,
-    "batch_size": 768,
-    "dtype": "bfloat16",
-    "compile": True,
+    **FULL_SIZE,
 }
 # What all published TRM runs share (paper section 4 and appendix; where code and paper disagree, it is said beside
 # the field). AdamATan2 is the code's; the paper says AdamW. The code's cosine ends at 1.0: a constant rate.
@@ -297,15 +294,10 @@ RECIPES: dict[str, Recipe] = {
             eval_data="maze-hard-test",
             eval_count=None,
             augment=False,
-            hidden=512,
-            T=3,
+            **FULL_SIZE,
             n=4,
             mixer="attention",
-            heads=8,
             positions="rotary",
-            dtype="bfloat16",
-            compile=True,
-            batch_size=768,
             steps=65_104,
             eval_every=2000,
             save_every=1000,
@@ -324,15 +316,10 @@ RECIPES: dict[str, Recipe] = {
                 train_count=None,
                 eval_data=f"{name}-test",
                 eval_count=None,
-                hidden=512,
-                T=3,
+                **FULL_SIZE,
                 n=6,
                 mixer="attention",
-                heads=8,
                 positions="rotary",
-                dtype="bfloat16",
-                compile=True,
-                batch_size=768,
                 steps=700_000,
                 eval_every=10_000,
                 save_every=2000,
