@@ -13,10 +13,10 @@ from trm_edu.variants import MODELS, build_model
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"symmetric"}))  # symmetric: tests/test_symmetric.py
-@pytest.mark.parametrize("mixer", ["mlp", "attention"])
+@pytest.mark.parametrize("mixer", ["mlp", "attention", "conv"])
 def test_forward_equals_torchs_counter(name: str, mixer: str) -> None:
     """torch counts the products of a real forward pass; ours must be the same but for the two heads."""
-    config = ModelConfig(7, 12, hidden=16, T=3, n=2, heads=2, mixer=mixer, swiglu_multiple=8)
+    config = ModelConfig(7, 12, hidden=16, T=3, n=2, heads=2, mixer=mixer, swiglu_multiple=8, grid_cols=4)
     model = build_model(name, config).eval()
     inputs = torch.randint(1, 7, (3, 12))
     # torch counts the products of plain attention, but not those inside its fused CPU kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -14,6 +15,7 @@ from jaxtyping import TypeCheckError
 from trm_edu.layers import (
     Attention,
     Block,
+    Convolution,
     Embedding,
     Linear,
     Network,
@@ -183,9 +185,68 @@ def test_token_mixer_acts_on_positions_and_so_does_its_norm() -> None:
     assert torch.allclose(b(h), F.rms_norm(middle + b.mlp(middle), (8,), eps=1e-5), atol=1e-6)
 
 
-def test_a_block_knows_two_mixers() -> None:
-    with pytest.raises(ValueError, match="mixer is 'conv'"):
-        block("conv")
+def test_a_block_knows_three_mixers() -> None:
+    with pytest.raises(ValueError, match="mixer is 'fourier'; it must be one of mlp, attention, conv"):
+        block("fourier")
+
+
+# --- grids ----------------------------------------------------------------------------------------------------------
+
+
+def test_convolution_is_nine_matrices() -> None:
+    """Cell by cell: what each of the nine cells around says through its own matrix; nothing comes from outside."""
+    mixer, h = Convolution(4, columns=3).double(), torch.randn(2, 12, 4, dtype=torch.float64)
+    matrices = mixer.weight.view(4, 4, 3, 3)  # out, in, row, column
+    expected = torch.zeros_like(h)
+    for row in range(4):
+        for column in range(3):
+            for i in range(-1, 2):
+                for j in range(-1, 2):
+                    if 0 <= row + i < 4 and 0 <= column + j < 3:
+                        said = h[:, (row + i) * 3 + column + j] @ matrices[:, :, i + 1, j + 1].T
+                        expected[:, row * 3 + column] += said
+    torch.testing.assert_close(mixer(h), expected)
+
+
+def test_a_convolution_fits_any_size() -> None:
+    small, large = (
+        Block(8, n, mixer="conv", heads=1, expansion=4.0, multiple=8, columns=c) for n, c in ((9, 3), (30, 6))
+    )
+    large.load_state_dict(small.state_dict())
+    assert large(torch.randn(2, 30, 8)).shape == (2, 30, 8)
+
+
+def products(rotary: Rotary, q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+    """q . k between all positions, if every position has the same q and the same k."""
+    count = len(rotary.cos)
+    turned = (rotary(vector.expand(1, 1, count, -1)) for vector in (q, k))
+    return (next(turned) @ next(turned).transpose(-1, -2))[0, 0]
+
+
+def test_rotary_in_a_grid_sees_only_the_step_between_two_cells() -> None:
+    rows, columns, prefix = 4, 5, 2
+    rotary = Rotary(8, prefix + rows * columns, 100.0, columns=columns, prefix=prefix)
+    scores = products(rotary, torch.randn(8), torch.randn(8))[prefix:, prefix:].view(rows, columns, rows, columns)
+    by_step: dict[tuple[int, int], list[float]] = {}
+    for r, c, s, d in itertools.product(range(rows), range(columns), range(rows), range(columns)):
+        by_step.setdefault((s - r, d - c), []).append(scores[r, c, s, d].item())
+    for values in by_step.values():
+        assert max(values) - min(values) < 1e-5
+    means = sorted(sum(values) / len(values) for values in by_step.values())
+    assert min(b - a for a, b in itertools.pairwise(means)) > 1e-5  # every step its own
+
+
+def test_a_prefix_stands_in_a_row_of_its_own_above_the_grid() -> None:
+    with_prefix, alone = Rotary(8, 2 + 6, columns=3, prefix=2), Rotary(8, 9, columns=3)
+    torch.testing.assert_close(with_prefix.cos[2:], alone.cos[:6])
+    # one row further up than the first cell: the step from row -1 to row 0 is that from row 0 to row 1
+    q, k = torch.randn(8), torch.randn(8)
+    torch.testing.assert_close(products(with_prefix, q, k)[0, 2:5], products(alone, q, k)[0, 3:6])
+
+
+def test_rotary_needs_pairs_for_both_axes() -> None:
+    with pytest.raises(ValueError, match="head width 6 must be a multiple of 4"):
+        Rotary(6, 9, columns=3)
 
 
 def test_network_adds_the_injection_once() -> None:

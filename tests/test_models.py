@@ -21,7 +21,12 @@ from trm_edu.variants import MODELS, OneStepGradient, build_model, model_name
 
 SMALL = ModelConfig(vocab_size=6, seq_len=9, hidden=16, T=3, n=4, heads=2, swiglu_multiple=8)
 PREFIX = {"prefix_len": 2, "puzzle_ids": 3, "puzzle_dim": 32}
-MIXER = {"attention": {"mixer": "attention", "positions": "rotary"}, "mlp": {}}
+MIXER = {
+    "attention": {"mixer": "attention", "positions": "rotary"},
+    "attention in a grid": {"mixer": "attention", "positions": "rotary2d", "grid_cols": 3},
+    "mlp": {},
+    "conv": {"mixer": "conv", "grid_cols": 3},
+}
 RECURSIVE = [name for name in MODELS if name not in ("direct", "symmetric")]  # symmetric: tests/test_symmetric.py
 
 
@@ -325,7 +330,13 @@ def test_bfloat16_forward_is_close_to_float32_and_keeps_float32_weights(name: st
     [
         ({"T": 0}, "T is 0; it must be at least 1"),
         ({"vocab_size": 0}, "vocab_size is 0"),
-        ({"mixer": "conv"}, "mixer is 'conv'; it must be one of mlp, attention"),
+        ({"mixer": "fourier"}, "mixer is 'fourier'; it must be one of mlp, attention, conv"),
+        ({"mixer": "conv"}, "mixer conv needs grid_cols, a number of columns that divides seq_len 9; grid_cols is 0"),
+        ({"positions": "rotary2d", "grid_cols": 2}, "positions rotary2d needs grid_cols, .* seq_len 9; grid_cols is 2"),
+        (
+            {"mixer": "conv", "grid_cols": 3, "prefix_len": 1, "puzzle_ids": 1, "puzzle_dim": 16},
+            "mixer conv takes cells of a grid only; prefix_len is 1, it must be 0",
+        ),
         ({"positions": "rope"}, "positions is 'rope'"),
         ({"dtype": "float16"}, "dtype is 'float16'"),
         ({"mixer": "attention", "heads": 3}, "hidden 16 cannot be split into 3 heads"),

@@ -1,4 +1,4 @@
-"""The registry, `PuzzleSet`, and what every registered task must do."""
+"""The registry and `PuzzleSet`. What every task must do: tests/test_conformance.py."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 from trm_edu import tasks
-from trm_edu.errors import DataError, PuzzleError
-from trm_edu.tasks import PuzzleSet, Sudoku, Task, get_task, register_task, task_names
+from trm_edu.errors import DataError
+from trm_edu.tasks import PuzzleSet, Sudoku, get_task, register_task, task_names
 
 
 @pytest.fixture
@@ -115,90 +114,3 @@ def test_take_counts_distinct_anew():
 
 def test_describe_says_source_and_regime():
     assert small_set().describe() == "made up: 3 puzzles of sudoku4, 1 distinct under its symmetries"
-
-
-# --- what every task must do --------------------------------------------------------------------------------------
-
-everyone = pytest.mark.parametrize("task", [get_task(name) for name in task_names()], ids=task_names())
-
-
-@everyone
-def test_fulfils_the_protocol(task):
-    assert isinstance(task, Task)
-    assert task.seq_len == task.grid_shape[0] * task.grid_shape[1]
-    assert task.symmetries()
-
-
-@everyone
-def test_text_round_trips(task):
-    puzzles = task.generate(20, seed=5)
-    for question, answer in zip(puzzles.questions, puzzles.answers, strict=True):
-        assert np.array_equal(task.encode(task.decode(question)), question)
-        assert np.array_equal(task.encode(task.format_grid(question)), question)
-        assert np.array_equal(task.encode_answer(task.decode(torch.from_numpy(answer))), answer)
-        with pytest.raises(PuzzleError):
-            task.encode_answer(task.decode(question))
-        with pytest.raises(PuzzleError):
-            task.encode(task.decode(question)[:-1])
-
-
-@everyone
-def test_generated_puzzles_are_solved_by_their_answers(task):
-    puzzles = task.generate(30, seed=2)
-    assert puzzles.task == task.name and len(puzzles) == puzzles.distinct == 30
-    assert task.is_solved_batch(puzzles.questions, puzzles.answers).all()
-    assert not task.is_solved_batch(puzzles.questions, puzzles.questions).any()
-    for question, answer in zip(puzzles.questions, puzzles.answers, strict=True):
-        task.check_question(question)
-        assert task.violations(question, answer) == []
-        assert task.is_solved(question, answer) and not task.is_solved(question, question)
-
-
-@everyone
-def test_generation_repeats_itself_and_excludes(task):
-    first, second = task.generate(15, seed=3), task.generate(15, seed=3)
-    assert np.array_equal(first.questions, second.questions) and np.array_equal(first.answers, second.answers)
-    prints = task.fingerprint(first.questions)
-    assert len(set(prints.tolist())) == 15
-    for exclude in (prints, set(prints.tolist())):
-        others = task.generate(15, seed=3, exclude=exclude)
-        assert not set(task.fingerprint(others.questions).tolist()) & set(prints.tolist())
-    assert not np.array_equal(task.generate(15, seed=4).questions, first.questions)
-
-
-@everyone
-def test_symmetries_undo_and_keep_what_matters(task):
-    puzzles, rng = task.generate(10, seed=6), np.random.default_rng(0)
-    prints = task.fingerprint(puzzles.questions)
-    for _ in range(20):
-        symmetry = task.random_symmetry(rng)
-        questions, answers = (task.apply(symmetry, tokens) for tokens in (puzzles.questions, puzzles.answers))
-        assert task.is_solved_batch(questions, answers).all()
-        assert np.array_equal(task.fingerprint(questions), prints)
-        assert np.array_equal(task.apply(task.invert(symmetry), questions), puzzles.questions)
-
-
-@everyone
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
-def test_augment_is_a_symmetry_for_each_row(task, dtype):
-    puzzles = task.generate(10, seed=7)
-    questions, answers = (torch.from_numpy(t).to(dtype).repeat(20, 1) for t in (puzzles.questions, puzzles.answers))
-    q, a = task.augment(questions, answers, torch.Generator().manual_seed(0))
-    assert q.dtype == a.dtype == dtype and q.shape == questions.shape
-    assert task.is_solved_batch(q.numpy(), a.numpy()).all()
-    assert np.array_equal(task.fingerprint(q.numpy()), task.fingerprint(questions.numpy()))
-    assert len(q.unique(dim=0)) > 150  # 200 rows that were 10: each row has its own symmetry
-    again, _ = task.augment(questions, answers, torch.Generator().manual_seed(0))
-    other, _ = task.augment(questions, answers, torch.Generator().manual_seed(1))
-    assert torch.equal(q, again) and not torch.equal(q, other)
-
-
-@everyone
-def test_draws(task):
-    pyplot = pytest.importorskip("matplotlib.pyplot")
-    puzzles = task.generate(1, seed=8)
-    figure, ax = pyplot.subplots()
-    marks = np.arange(task.seq_len) % 5 == 0
-    assert task.draw(ax, puzzles.answers[0], given=puzzles.questions[0], changed=marks, wrong=marks) is ax
-    assert task.draw(ax, torch.from_numpy(puzzles.answers[0]), confidence=np.full(task.seq_len, 0.5)) is ax
-    pyplot.close(figure)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trm_edu import __version__
-from trm_edu.errors import DataError, RecipeError, TrmEduError
+from trm_edu.errors import DataError, PuzzleError, RecipeError, TrmEduError
 
 if TYPE_CHECKING:
     from trm_edu.checkpoints import Checkpoint
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 EXIT_NO, EXIT_WRONG_INPUT = 1, 2
 PICKS = ("rules", "halting", "first", "vote")  # as in trm_edu.evaluate, which takes seconds to import
 LEAST = {"count": 1, "steps": 1, "starts": 1, "symmetries": 1, "batch": 1, "seed": 0, "show": 0, "noise": 0}
-LEAST |= {"patience": 1, "give_up": 0}
+LEAST |= {"patience": 1, "give_up": 0, "augmentations": 0}
+IDS = ("right", "blank", "wrong")  # as in trm_edu.arc_score
 
 
 def say(value: dict[str, Any], as_json: bool, lines: Sequence[str]) -> None:
@@ -125,6 +126,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def data(args: argparse.Namespace) -> int:
     """Which puzzles and data sets are known; with a name, load it and describe it."""
+    from trm_edu.arc import TASK_SETS
     from trm_edu.data import DATA_SETS, load_puzzles
     from trm_edu.tasks import get_task, task_names
 
@@ -133,8 +135,11 @@ def data(args: argparse.Namespace) -> int:
         sets = {name: entry.title for name, entry in DATA_SETS.items()}
         lines = ["tasks:", *(f"  {k}: symmetries: {v}" for k, v in tasks.items())]
         lines += ["data sets:", *(f"  {k}: {v}" for k, v in sets.items()), "  generated: made here, needs --count"]
-        say({"tasks": tasks, "data_sets": sets}, args.json, lines)
+        lines += [f"sets of ARC tasks: {', '.join(TASK_SETS)}"]
+        say({"tasks": tasks, "data_sets": sets, "arc_task_sets": list(TASK_SETS)}, args.json, lines)
         return 0
+    if args.name in TASK_SETS:
+        return arc_data(args)
     task = get_task(args.task or (DATA_SETS[args.name].task if args.name in DATA_SETS else "sudoku6"))
     puzzles = load_puzzles(args.name, task, count=args.count, seed=args.seed)
     shown = [task.decode(question) for question in puzzles.questions[: args.show]]
@@ -144,6 +149,27 @@ def data(args: argparse.Namespace) -> int:
         args.json,
         lines,
     )
+    return 0
+
+
+def arc_data(args: argparse.Namespace) -> int:
+    """A set of ARC tasks in numbers, and the first ones as text."""
+    import numpy as np
+
+    from trm_edu.arc import load_tasks
+
+    tasks = load_tasks(args.name)
+    if args.count is not None:
+        order = np.random.default_rng(args.seed).permutation(len(tasks))[: args.count]
+        tasks = [tasks[i] for i in sorted(order.tolist())]
+    pairs = {"train": sum(len(task.train) for task in tasks), "test": sum(len(task.test) for task in tasks)}
+    lines = [f"{tasks[0].source}: {len(tasks)} tasks, {pairs['train']} demonstrations, {pairs['test']} test pairs"]
+    for task in tasks[: args.show]:
+        lines.append(f"\ntask {task.id}, first demonstration")
+        for name, grid in zip(("input", "output"), task.train[0], strict=True):
+            lines += [name, *("  " + "".join(map(str, row)) for row in grid.tolist())]
+    value = {"source": tasks[0].source, "tasks": [task.id for task in tasks], "pairs": pairs}
+    say(value, args.json, lines)
     return 0
 
 
@@ -272,6 +298,11 @@ def evaluate_command(args: argparse.Namespace) -> int:
     checkpoint = checkpoint_for(args.weights, args.task or "sudoku9")
     task = get_task(args.task or checkpoint.task)
     check_fits(checkpoint.model, task)
+    if getattr(task, "judged_by", "rules") == "answers":
+        return evaluate_arc(args, checkpoint)
+    for name in ("ids", "submission", "augmentations"):
+        if getattr(args, name) is not None:
+            raise DataError(f"--{name} is for ARC tasks, not for {task.name}")
     training, overlap = training_puzzles(checkpoint, task)
     if args.data == "generated" or args.count is not None or args.clues is not None:
         count = 1000 if args.data == "generated" and args.count is None else args.count
@@ -300,6 +331,44 @@ def evaluate_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate_arc(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
+    """Votes over augmentations on the tasks that the network has ids for: those of its recipe."""
+    from dataclasses import replace
+
+    from trm_edu.arc_score import VotingJudge
+    from trm_edu.evaluate import evaluate, evaluate_halting
+    from trm_edu.recipes import Recipe
+    from trm_edu.train import load_sets
+    from trm_edu.voting import copying_the_input
+
+    for name in ("starts", "symmetries"):
+        if getattr(args, name) > 1:
+            raise DataError(f"--{name} is for puzzles with rules; ARC votes over --augmentations")
+    if not checkpoint.recipe:
+        raise DataError(f"{checkpoint.path} does not say its recipe, so nobody knows which task each id stands for")
+    recipe = Recipe.from_dict(checkpoint.recipe)
+    if args.data not in ("generated", recipe.eval_data):
+        raise DataError(
+            f"this network has ids for the tasks of {recipe.eval_data}, not for {args.data}; learn rows for those "
+            f"first: trm-edu train {recipe.name} --start-from WEIGHTS --only-ids True --eval-data {args.data}"
+        )
+    _, measure = load_sets(recipe)
+    votes = measure.augmentations if args.augmentations is None else args.augmentations
+    measure = replace(measure, augmentations=votes, ids=args.ids or "right")
+    judge = VotingJudge(measure)
+    measure = replace(measure, judged_by=judge)
+    options = {"n_supervision": args.steps, "batch_size": args.batch, "regime": checkpoint.regime}
+    score = (evaluate_halting if args.halt else evaluate)(checkpoint.model, measure, **options)
+    copied = copying_the_input(measure.pairs.tasks)
+    lines = [score.describe(), f"  copying the input: pass@1 {copied.pass_at_1:.1%}"]
+    if args.submission:
+        judge.voting.write_submission(args.submission)
+        lines.append(f"  two attempts for every test input: {args.submission}")
+    lines.append(f"  {score.evaluation_seconds:.1f} s")
+    say(score.as_dict() | {"copying_the_input": copied._asdict()}, args.json, lines)
+    return 0
+
+
 # --- solve ----------------------------------------------------------------------------------------------------------
 
 
@@ -321,18 +390,16 @@ def read_puzzle(text: str) -> str:
     return text
 
 
-def task_of(text: str, weights_task: str | None) -> str:
-    """Which Sudoku a puzzle is: by the number of its cells."""
-    from trm_edu.tasks import get_task
+def task_of(text: str) -> str:
+    """Which puzzle a text is: the first task that can read it."""
+    from trm_edu.tasks import get_task, task_names
 
-    cells = sum(not (ch.isspace() or ch in "|+-") for ch in text)
-    sizes = {16: "sudoku4", 36: "sudoku6", 81: "sudoku9"}
-    if cells in sizes:
-        return sizes[cells]
-    if weights_task:
-        return weights_task
+    for name in task_names():
+        with contextlib.suppress(PuzzleError):
+            get_task(name).encode(text)
+            return name
     get_task("sudoku9").encode(text)  # says exactly what is wrong with the text
-    raise DataError(f"the puzzle has {cells} cells; it must have 81 (9x9), 36 (6x6) or 16 (4x4)")
+    raise DataError("this text is no puzzle of any known task; name the one that is meant with --task")
 
 
 def solve_command(args: argparse.Namespace) -> int:
@@ -341,10 +408,16 @@ def solve_command(args: argparse.Namespace) -> int:
     from trm_edu.tasks import get_task
 
     text = read_puzzle(args.puzzle)
-    task = get_task(args.task or task_of(text, None))
+    checkpoint = checkpoint_for(args.weights, "") if args.weights else None
+    task = get_task(args.task or (checkpoint.task if checkpoint else task_of(text)))
+    if getattr(task, "judged_by", "rules") == "answers":
+        raise DataError(
+            f"{task.name}: a question alone cannot be solved, because its id says which task it belongs to; "
+            "trm-edu evaluate WEIGHTS --submission FILE answers the tests of whole tasks"
+        )
     question = task.encode(text)
     check_input(task, question)
-    checkpoint = checkpoint_for(args.weights, task.name)
+    checkpoint = checkpoint or checkpoint_for(None, task.name)
 
     def show(step: Any) -> None:
         print(f"step {step.number}, sure to be done: {step.halt_probability:.0%}")
@@ -463,7 +536,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     sub = command("data", data, "list tasks and data sets, or load one and describe it")
     sub.add_argument("name", nargs="?", help="a data set, a CSV file, or generated")
-    sub.add_argument("--task", help="which puzzle (sudoku4, sudoku6, sudoku9)")
+    sub.add_argument("--task", help="which puzzle, such as sudoku6 or maze10")
     sub.add_argument("--count", type=int, help="how many puzzles")
     sub.add_argument("--seed", type=int, default=0, help="of the draw or the generator")
     sub.add_argument("--show", type=int, default=1, help="print the first puzzles")
@@ -483,15 +556,18 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--halt-above", type=float, help="with --halt: the halt logit that counts as done (default 0)")
     sub.add_argument("--give-up", type=int, help="with --halt: from step 3 on, answers that repeat more digits leave")
     sub.add_argument("--patience", type=int, help="with --halt: answers that stay the same for so many steps leave")
+    sub.add_argument("--augmentations", type=int, help="ARC: how many of each task vote beside the task itself")
+    sub.add_argument("--ids", choices=IDS, help="ARC: show the tasks under their right, a blank or a wrong id")
+    sub.add_argument("--submission", help="ARC: write two attempts for every test input to this JSON file")
     sub.add_argument("--starts", type=int, default=1, help="test-time compute: noisy starts of a puzzle, each to halt")
     sub.add_argument("--symmetries", type=int, default=1, help="test-time compute: turned images of it, each to halt")
     sub.add_argument("--noise", type=float, help="of further starts (default 1 for --starts, 0 for --symmetries)")
     sub.add_argument("--pick", choices=PICKS, help="which answer of several counts (default rules)")
 
-    sub = command("solve", solve_command, "solve a puzzle of 81, 36 or 16 characters (. for a blank)")
+    sub = command("solve", solve_command, "solve a puzzle: a Sudoku of 81 or 36 characters (. for a blank), a maze")
     sub.add_argument("puzzle", help="the cells row by row, or @FILE, or - for standard input")
     sub.add_argument("--weights", help="a .safetensors file (default: the shipped network)")
-    sub.add_argument("--task", help="which puzzle (default: by the number of cells)")
+    sub.add_argument("--task", help="which puzzle (default: that of the weights, or the first that can read it)")
     sub.add_argument("--steps", type=int, default=32, help="most supervision steps of one start (default 32)")
     sub.add_argument("--starts", type=int, default=16, help="most starts (default 16)")
     sub.add_argument("--noise", type=float, default=0.0, help="on the latent state of further starts (default 0)")

@@ -19,7 +19,9 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +29,7 @@ from jaxtyping import Int64, Integer, UInt8, UInt64
 from torch import Tensor
 
 from trm_edu.errors import DataError, PuzzleError
+from trm_edu.losses import IGNORE
 from trm_edu.supervision import Batch
 from trm_edu.tasks import PuzzleSet, Task, get_task
 
@@ -68,6 +71,25 @@ DATA_SETS = {
         "sudoku/sudoku_extreme_test.csv",
         "sapientinc/sudoku-extreme",
         "test.csv",
+    ),
+    "maze-hard-train": DataSet(
+        "maze30",
+        "Maze-Hard 30x30, training split",
+        "maze/maze_hard_train.csv.gz",
+        "sapientinc/maze-30x30-hard-1k",
+        "train.csv",
+    ),
+    "maze-hard-test": DataSet(
+        "maze30",
+        "Maze-Hard 30x30, test split",
+        "maze/maze_hard_test.csv.gz",
+        "sapientinc/maze-30x30-hard-1k",
+        "test.csv",
+    ),
+    "maze-hard-test-a": DataSet(
+        "maze30",
+        "Maze-Hard 30x30, first half of the test split",
+        "maze/maze_hard_test_a.csv.gz",
     ),
 }
 
@@ -349,6 +371,11 @@ def as_tensor(tokens: UInt8[np.ndarray, "N L"], device: torch.device | str) -> T
     return torch.from_numpy(np.ascontiguousarray(tokens)).long().to(device)
 
 
+def labels_of(answers: Integer[Tensor, "B L"]) -> Integer[Tensor, "B L"]:
+    """Answers as labels: padding (token 0, never part of a puzzle) does not count."""
+    return answers.masked_fill(answers == 0, IGNORE)
+
+
 class BatchStream:
     """An endless stream of batches, drawn with replacement and turned by a random symmetry each time.
 
@@ -383,4 +410,12 @@ class BatchStream:
             draw = {"generator": self.generator, "device": self.device}
             share = self.reveal * torch.rand(self.batch_size, 1, **draw)
             questions = torch.where(torch.rand(questions.shape, **draw) < share, answers, questions)
-        return Batch(questions, answers, self.ids)
+        return Batch(questions, labels_of(answers), self.ids)
+
+
+def stream_of(
+    puzzles: Any, batch_size: int, *, seed: int, device: torch.device | str, augment: bool = True
+) -> Iterator[Batch]:
+    """The endless stream of batches of a set: its own if it has one (an ArcSet does), else a `BatchStream`."""
+    make = getattr(puzzles, "stream", None) or partial(BatchStream, puzzles)
+    return make(batch_size, seed=seed, device=device, augment=augment)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from trm_edu import parallel
-from trm_edu.data import as_tensor
+from trm_edu.data import as_tensor, labels_of
 from trm_edu.errors import DataError, RecipeError
 from trm_edu.inference import (
     ONE_PASS,
@@ -27,7 +27,7 @@ from trm_edu.inference import (
     several_starts,
     turned_starts,
 )
-from trm_edu.losses import exact_match
+from trm_edu.losses import IGNORE, exact_match
 from trm_edu.supervision import Batch, deep_supervision
 from trm_edu.tasks import PuzzleSet, get_task
 
@@ -35,7 +35,7 @@ PICKS = ("rules", "halting", "first", "vote")
 GIVE_UP_FROM = 3  # a supervision step: before it even answers that come right in the end hold many repeats
 
 
-def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
+def wilson_interval(hits: float, total: int, z: float = 1.96) -> tuple[float, float]:
     """95% interval of a proportion (Wilson 1927). Unlike hits +- z * error it stays inside 0..1 near the ends."""
     if total < 1:
         raise ValueError(f"an interval needs at least one trial, got {total}")
@@ -46,12 +46,21 @@ def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, floa
     return 0.0 if hits == 0 else max(0.0, middle - half), 1.0 if hits == total else min(1.0, middle + half)
 
 
+Share = tuple[float, float, float]  # a share and the ends of its 95% interval
+
+
+def told(scores: dict[str, Share]) -> str:
+    """Further scores in words, to stand behind the exact accuracy."""
+    return "".join(f"; {name} {share:.1%} [{low:.1%}, {high:.1%}]" for name, (share, low, high) in scores.items())
+
+
 @dataclass
 class Evaluation:
     """Scores of one network on one puzzle set.
 
     `exact[k]` is the share of puzzles with every cell right after supervision step k + 1, `cells[k]` the share of right
-    cells. `halting[k]`: mean predicted probability of being right, to hold against `exact[k]`.
+    cells. `halting[k]`: mean predicted probability of being right, to hold against `exact[k]`. `scores`: what else the
+    task counts, after the last step (a maze: valid paths; ARC: pass@k), as share and ends of the 95% interval.
     """
 
     task: str
@@ -64,6 +73,7 @@ class Evaluation:
     halting: list[float]
     interval: tuple[float, float]
     evaluation_seconds: float
+    scores: dict[str, Share] = field(default_factory=dict)
 
     @property
     def compute(self) -> str:
@@ -83,7 +93,7 @@ class Evaluation:
         low, high = self.interval
         return (
             f"exact {self.score:.1%} [{low:.1%}, {high:.1%}] of {self.count:,} puzzles after "
-            f"{self.n_supervision} steps ({self.compute}); {self.source}; trained on {self.regime}"
+            f"{self.n_supervision} steps ({self.compute}){told(self.scores)}; {self.source}; trained on {self.regime}"
         )
 
 
@@ -106,6 +116,7 @@ class CostedEvaluation:
     steps: float
     ratio: float
     evaluation_seconds: float
+    scores: dict[str, Share] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -114,7 +125,8 @@ class CostedEvaluation:
         """One line with everything that a score must be quoted with."""
         low, high = self.interval
         return (
-            f"exact {self.exact:.1%} [{low:.1%}, {high:.1%}] of {self.count:,} puzzles ({self.compute}); "
+            f"exact {self.exact:.1%} [{low:.1%}, {high:.1%}] of {self.count:,} puzzles ({self.compute})"
+            f"{told(self.scores)}; "
             f"{self.steps:.1f} steps a puzzle, {self.ratio:.0%} of {ONE_PASS} fixed steps; "
             f"{self.source}; trained on {self.regime}"
         )
@@ -135,11 +147,13 @@ class Seen:
         for chunk in [puzzles] if isinstance(puzzles, PuzzleSet) else puzzles:
             self.task, self.source = chunk.task, chunk.source
             self.count, self.distinct = self.count + len(chunk), self.distinct + chunk.distinct
-            self.cells += chunk.questions.size
+            self.cells += np.count_nonzero(chunk.answers)
             for start in range(0, len(chunk), size):
                 rows = slice(start, start + size)
                 # distinct is not known of a piece and not asked for; counting it anew would take longer than the rest
-                yield PuzzleSet(chunk.task, chunk.questions[rows], chunk.answers[rows], chunk.source, 0)
+                ids, extra = None if chunk.ids is None else chunk.ids[rows], chunk.extra
+                extra = {name: column[rows] for name, column in extra.items()}
+                yield PuzzleSet(chunk.task, chunk.questions[rows], chunk.answers[rows], chunk.source, 0, extra, ids)
         if not self.count:
             raise DataError("there is no puzzle to evaluate; give a set that holds at least one")
 
@@ -153,25 +167,85 @@ def sum_type(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
+@runtime_checkable
+class Judge(Protocol):
+    """Looks at final answers, piece by piece, and tells further scores in the end."""
+
+    def add(self, piece: PuzzleSet, answers: UInt8[np.ndarray, "N L"], halt_logit: Float[np.ndarray, " N"]) -> None: ...
+
+    def scores(self) -> dict[str, Share]:
+        """Of all pieces. Several processes (`trm_edu.parallel`) must all ask; each gets the scores of all."""
+        ...
+
+
+class RuleJudge:
+    """Counts what the task's own `scores` says of each answer; nothing for a task without it."""
+
+    def __init__(self) -> None:
+        self.hits: dict[str, int] = {}
+        self.count = 0
+
+    def add(self, piece: PuzzleSet, answers: UInt8[np.ndarray, "N L"], halt_logit: Float[np.ndarray, " N"]) -> None:
+        scores = getattr(get_task(piece.task), "scores", None)
+        if scores is None:
+            return
+        self.count += len(answers)
+        for name, right in scores(piece.questions, answers).items():
+            self.hits[name] = self.hits.get(name, 0) + int(right.sum())
+
+    def scores(self) -> dict[str, Share]:
+        everyone = parallel.everyones((self.hits, self.count))
+        count = sum(part for _, part in everyone)
+        names = dict.fromkeys(name for hits, _ in everyone for name in hits)
+        totals = {name: sum(hits.get(name, 0) for hits, _ in everyone) for name in names}
+        return {name: (hits / count, *wilson_interval(hits, count)) for name, hits in totals.items()}
+
+
+def judge_of(puzzles: Any) -> Judge:
+    """The judge of a set that brings one, as an ArcMeasure does; else the task's rules."""
+    return puzzles.judge() if hasattr(puzzles, "judge") else RuleJudge()
+
+
+def mine_of(piece: PuzzleSet) -> PuzzleSet:
+    """The puzzles of a piece that this process evaluates (`trm_edu.parallel`)."""
+    rows = slice(parallel.rank(), None, parallel.world_size())
+    ids, extra = None if piece.ids is None else piece.ids[rows], piece.extra
+    extra = {name: column[rows] for name, column in extra.items()}
+    return PuzzleSet(piece.task, piece.questions[rows], piece.answers[rows], piece.source, 0, extra, ids)
+
+
+def ids_of(piece: PuzzleSet, device: torch.device) -> Tensor:
+    """The puzzle ids of a piece on the device, int64 [N]."""
+    if piece.ids is None:
+        return torch.zeros(len(piece), dtype=torch.long, device=device)
+    return torch.from_numpy(piece.ids).to(device)
+
+
 def score_sums(
-    model: nn.Module, pieces: Iterable[PuzzleSet], n_supervision: int, device: torch.device
+    model: nn.Module, pieces: Iterable[PuzzleSet], n_supervision: int, device: torch.device, judge: Judge
 ) -> Float[Tensor, "3 n_supervision"]:
     """After each step, summed over puzzles: all cells right, cells right, probability of being done. On the device.
 
     Several processes (`trm_edu.parallel`) share the puzzles; each gets the sums of all.
     """
     sums = torch.zeros(3, n_supervision, dtype=sum_type(device), device=device)
-    for piece in pieces:
-        mine = slice(parallel.rank(), None, parallel.world_size())
-        inputs, labels = as_tensor(piece.questions[mine], device), as_tensor(piece.answers[mine], device)
-        if not len(inputs):
+    for piece in map(mine_of, pieces):
+        if not len(piece):
             continue
-        batch = Batch(inputs, labels, torch.zeros(len(inputs), dtype=torch.long, device=device))
+        inputs, labels = as_tensor(piece.questions, device), labels_of(as_tensor(piece.answers, device))
+        batch = Batch(inputs, labels, ids_of(piece, device))
         for step, output in enumerate(deep_supervision(model, batch, n_supervision)):
             sums[0, step] += exact_match(output.logits, labels).sum()
             sums[1, step] += (output.logits.argmax(-1) == labels).sum()
             sums[2, step] += output.halt_logit.sigmoid().sum()
+        if judges(judge, piece):
+            judge.add(piece, output.logits.argmax(-1).byte().cpu().numpy(), output.halt_logit.float().cpu().numpy())
     return parallel.summed(sums)
+
+
+def judges(judge: Judge, piece: PuzzleSet) -> bool:
+    """Whether answers must be brought to the judge at all: for most puzzles the device need not be waited for."""
+    return not isinstance(judge, RuleJudge) or hasattr(get_task(piece.task), "scores")
 
 
 @torch.no_grad()
@@ -185,12 +259,14 @@ def evaluate(
 ) -> Evaluation:
     """Run every puzzle for `n_supervision` steps from a fresh start. A model in training mode is put back into it.
 
-    puzzles: a set, or chunks that come one by one, as from `trm_edu.data.stream_csv`. DataError if there is none.
+    puzzles: a set, or chunks that come one by one, as from `trm_edu.data.stream_csv`. DataError if there is none. If it
+    has a `judge` (an ArcMeasure does), that one makes the further scores, else the task's own `scores` does.
     """
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
     started, seen = time.perf_counter(), Seen()
-    sums = score_sums(model, seen.through(puzzles, batch_size), n_supervision, device)
+    judge = judge_of(puzzles)
+    sums = score_sums(model, seen.through(puzzles, batch_size), n_supervision, device, judge)
     exact, cells, halting = sums.cpu().double().numpy()  # the one time that the device is waited for
     model.train(was_training)
     return Evaluation(
@@ -204,6 +280,7 @@ def evaluate(
         halting=(halting / seen.count).tolist(),
         interval=wilson_interval(round(exact[-1]), seen.count),
         evaluation_seconds=time.perf_counter() - started,
+        scores=judge.scores(),
     )
 
 
@@ -223,11 +300,14 @@ def evaluate_answers(
     """
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
-    started, seen, evaluations = time.perf_counter(), Seen(), 0
+    started, seen, evaluations, judge = time.perf_counter(), Seen(), 0, judge_of(puzzles)
     hits = torch.zeros((), dtype=sum_type(device), device=device)
     for piece in seen.through(puzzles, size):
         answers = answer(piece)
-        hits += (answers.tokens == as_tensor(piece.answers, device)).all(-1).sum()
+        labels = labels_of(as_tensor(piece.answers, device))
+        hits += ((answers.tokens == labels) | (labels == IGNORE)).all(-1).sum()
+        if judges(judge, piece):
+            judge.add(piece, answers.tokens.byte().cpu().numpy(), answers.halt_logit.float().cpu().numpy())
         evaluations += answers.evaluations
     model.train(was_training)
     right = int(hits.item())
@@ -243,6 +323,7 @@ def evaluate_answers(
         steps=evaluations / seen.count,
         ratio=evaluations / (ONE_PASS * seen.count),
         evaluation_seconds=time.perf_counter() - started,
+        scores=judge.scores(),
     )
 
 
@@ -266,6 +347,7 @@ def evaluate_halting(
 
     def answer(piece: PuzzleSet) -> Answers:
         limits = {"halt_above": halt_above, "patience": patience, "batch_size": batch_size}
+        limits |= {"puzzle_ids": ids_of(piece, device)}
         if give_up is not None:
             limits["hopeless"] = hopeless_above(get_task(piece.task), give_up, GIVE_UP_FROM)
         return run_to_halt(model, as_tensor(piece.questions, device), n_supervision, **limits)

@@ -21,6 +21,8 @@ def evaluation_flops(config: ModelConfig) -> int:
     block = 6 * dim * swiglu_width(dim, config.expansion, config.swiglu_multiple) * positions
     if config.mixer == "mlp":
         block += 6 * positions * swiglu_width(positions, config.expansion, config.swiglu_multiple) * dim
+    elif config.mixer == "conv":  # nine products a cell, those beyond the border included
+        block += 2 * 9 * dim * dim * positions
     else:
         block += 8 * dim * dim * positions + 4 * positions * positions * dim
     return config.n_layers * block

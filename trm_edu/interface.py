@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from trm_edu.errors import RecipeError
-from trm_edu.layers import Block, Embedding, Linear, Network, Rotary, truncated_normal_
+from trm_edu.layers import MIXERS, Block, Embedding, Linear, Network, Rotary, truncated_normal_
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 LOGIT_AT_START = -5.0  # the halting head starts by saying "not solved" with probability 0.993
@@ -27,7 +27,8 @@ class ModelConfig:
 
     `T` [H_cycles] and `n` [L_cycles] count the recursions of one supervision step and the latent updates in each.
     `dtype` is that of the forward pass; weights are kept in float32 (float64 serves proofs only).
-    `swiglu_multiple` is 256 in the published code; a smaller one saves time at small widths.
+    `swiglu_multiple` is 256 in the published code; a smaller one saves time at small widths. `positions` "rotary2d" and
+    the mixer "conv" are ours: they know rows and columns of a grid with `grid_cols` columns.
     """
 
     vocab_size: int
@@ -36,27 +37,38 @@ class ModelConfig:
     n_layers: int = 2
     T: int = 3
     n: int = 6
-    mixer: Literal["mlp", "attention"] = "mlp"
+    mixer: Literal["mlp", "attention", "conv"] = "mlp"
     heads: int = 8
     expansion: float = 4.0
-    positions: Literal["none", "rotary", "learned"] = "none"
+    positions: Literal["none", "rotary", "rotary2d", "learned"] = "none"
     prefix_len: int = 0
     puzzle_ids: int = 0
     puzzle_dim: int = 0
     swiglu_multiple: int = 256
     rotary_base: float = 10000.0
+    grid_cols: int = 0
     dtype: Literal["float32", "bfloat16", "float64"] = "float32"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "seq_len", "hidden", "n_layers", "T", "n", "heads", "swiglu_multiple"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        choices = {"mixer": ("mlp", "attention"), "positions": ("none", "rotary", "learned"), "dtype": tuple(DTYPES)}
+        positions = ("none", "rotary", "rotary2d", "learned")
+        choices = {"mixer": MIXERS, "positions": positions, "dtype": tuple(DTYPES)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise RecipeError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
         if self.mixer == "attention" and self.hidden % self.heads:
             raise RecipeError(f"hidden {self.hidden} cannot be split into {self.heads} heads; heads must divide hidden")
+        for name in ("positions", "mixer"):
+            needs_grid = getattr(self, name) in ("rotary2d", "conv")
+            if needs_grid and (self.grid_cols < 1 or self.seq_len % self.grid_cols):
+                raise RecipeError(
+                    f"{name} {getattr(self, name)} needs grid_cols, a number of columns that divides seq_len "
+                    f"{self.seq_len}; grid_cols is {self.grid_cols}"
+                )
+        if self.mixer == "conv" and self.prefix_len:
+            raise RecipeError(f"mixer conv takes cells of a grid only; prefix_len is {self.prefix_len}, it must be 0")
         if self.puzzle_dim > self.prefix_len * self.hidden:
             raise RecipeError(
                 f"puzzle_dim {self.puzzle_dim} does not fit into prefix_len {self.prefix_len} x hidden {self.hidden}; "
@@ -156,6 +168,7 @@ class OutputHeads(nn.Module):
 def make_network(config: ModelConfig, n_layers: int | None = None) -> Network:
     """The stack of `n_layers` (default: config.n_layers) blocks that a model applies again and again."""
     shape = {"mixer": config.mixer, "heads": config.heads, "expansion": config.expansion}
+    shape["columns"] = config.grid_cols
     blocks = [
         Block(config.hidden, config.n_positions, **shape, multiple=config.swiglu_multiple)
         for _ in range(config.n_layers if n_layers is None else n_layers)
@@ -163,11 +176,16 @@ def make_network(config: ModelConfig, n_layers: int | None = None) -> Network:
     return Network(blocks)
 
 
+GRID_BASE = 100.0  # of rotary2d: a grid's side has tens of cells, a text thousands of words
+
+
 def make_rotary(config: ModelConfig) -> Rotary | None:
-    """The rotary tables if `positions` is "rotary" and there is attention to use them."""
-    if config.positions != "rotary":
-        return None
-    return Rotary(config.hidden // config.heads, config.n_positions, config.rotary_base)
+    """The rotary tables if `positions` is "rotary" or "rotary2d" and there is attention to use them."""
+    head_dim = config.hidden // config.heads
+    if config.positions == "rotary2d":
+        grid = {"columns": config.grid_cols, "prefix": config.prefix_len}
+        return Rotary(head_dim, config.n_positions, GRID_BASE, **grid)
+    return Rotary(head_dim, config.n_positions, config.rotary_base) if config.positions == "rotary" else None
 
 
 def start_vector(config: ModelConfig) -> Float[Tensor, " D"]:

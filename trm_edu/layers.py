@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 NORM_EPS = 1e-5
+MIXERS = ("mlp", "attention", "conv")
 
 
 def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
@@ -96,12 +97,27 @@ class Rotary(nn.Module):
     """Rotary position embedding (Su et al., arXiv 2104.09864): turns pairs of query and key channels by position.
 
     Channel i is paired with channel i + head_dim / 2. The tables are fp32 and are not saved with the weights.
+    columns: the positions behind the first `prefix` are the cells of a grid with so many columns. Then the first half
+    of the pairs turns by the row, the second half by the column, and a prefix stands in a row of its own above.
     """
 
-    def __init__(self, head_dim: int, positions: int, base: float = 10000.0):
+    def __init__(
+        self, head_dim: int, positions: int, base: float = 10000.0, *, columns: int | None = None, prefix: int = 0
+    ):
         super().__init__()
-        frequency = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
-        angle = torch.outer(torch.arange(positions, dtype=torch.float32), frequency).repeat(1, 2)
+        place = torch.arange(positions, dtype=torch.float32)
+        if columns is None:
+            axes = place[None]
+        else:
+            cell = place - prefix
+            above = cell < 0
+            axes = torch.stack((cell.div(columns, rounding_mode="floor"), cell.remainder(columns)))
+            axes[0, above], axes[1, above] = -1, place[above]
+        share = head_dim // 2 // len(axes)  # pairs that turn by one axis
+        if share * len(axes) * 2 != head_dim:
+            raise ValueError(f"head width {head_dim} must be a multiple of {2 * len(axes)} for this rotary embedding")
+        frequency = base ** (-torch.arange(share, dtype=torch.float32) / share)
+        angle = torch.cat([torch.outer(axis, frequency) for axis in axes], dim=1).repeat(1, 2)
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
 
@@ -130,19 +146,41 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
+class Convolution(nn.Module):
+    """A 3 x 3 convolution over a grid with `columns` columns: a cell hears itself and the eight cells around it.
+
+    Each of the nine has a matrix of its own, the same for every cell; beyond the border there is zero. So the weights
+    fit any size of grid.
+    """
+
+    def __init__(self, dim: int, columns: int):
+        super().__init__()
+        self.columns = columns
+        self.weight = nn.Parameter(truncated_normal_(torch.empty(dim, 9 * dim), (9 * dim) ** -0.5))
+
+    def forward(self, h: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
+        grid = h.transpose(1, 2).unflatten(2, (-1, self.columns))
+        kernel = self.weight.to(h.dtype).unflatten(1, (-1, 3, 3))
+        return F.conv2d(grid, kernel, padding=1).flatten(2).transpose(1, 2)
+
+
 class Block(nn.Module):
     """One post-norm layer: mix the positions, then mix the channels; add and normalise after each.
 
-    `mixer` is "attention" or "mlp". The token mixer "mlp" is a SwiGLU over the positions (every channel is mixed
-    with the same weights), so it needs a fixed number of positions. Note where its norm acts: on the transposed
-    tensor, over the *positions*, as in the published code.
+    `mixer` is "attention", "mlp" or "conv". The token mixer "mlp" is a SwiGLU over the positions (every channel is
+    mixed with the same weights), so it needs a fixed number of positions. Note where its norm acts: on the transposed
+    tensor, over the *positions*, as in the published code. "conv" is ours, for puzzles whose rules look no further than
+    the next cell; it needs `columns`.
     """
 
-    def __init__(self, dim: int, positions: int, *, mixer: str, heads: int, expansion: float, multiple: int):
+    def __init__(
+        self, dim: int, positions: int, *, mixer: str, heads: int, expansion: float, multiple: int, columns: int = 0
+    ):
         super().__init__()
-        if mixer not in ("attention", "mlp"):
-            raise ValueError(f'mixer is {mixer!r}; it must be "attention" or "mlp"')
+        if mixer not in MIXERS:
+            raise ValueError(f"mixer is {mixer!r}; it must be one of {', '.join(MIXERS)}")
         self.attention = Attention(dim, heads) if mixer == "attention" else None
+        self.convolution = Convolution(dim, columns) if mixer == "conv" else None
         self.token_mixer = SwiGLU(positions, expansion, multiple) if mixer == "mlp" else None
         self.mlp = SwiGLU(dim, expansion, multiple)
 
@@ -150,6 +188,8 @@ class Block(nn.Module):
         if self.token_mixer is not None:
             columns = h.transpose(1, 2)
             h = rms_norm(columns + self.token_mixer(columns)).transpose(1, 2)
+        elif self.convolution is not None:
+            h = rms_norm(h + self.convolution(h))
         else:
             h = rms_norm(h + self.attention(h, rotary))
         return rms_norm(h + self.mlp(h))

@@ -156,13 +156,15 @@ def make_optimizers(
     puzzle_lr: float = 1e-2,
     puzzle_weight_decay: float = 0.1,
 ) -> list[torch.optim.Optimizer]:
-    """The optimizers of a run: one for the weights, one more for a puzzle embedding if the model has one.
+    """The optimizers of a run: one for the weights that learn, one more for a puzzle embedding if the model has one.
 
     `name` is "adamw", "adam_atan2" or "muon" (torch's Muon for the matrices inside the blocks, AdamW for embeddings,
     heads and biases). Every group remembers its own `base_lr`, which schedules multiply.
     """
     weights = [p for p in model.parameters() if p.requires_grad]
-    if name == "adamw":
+    if not weights:  # nothing learns but the puzzle embedding
+        optimizers = []
+    elif name == "adamw":
         optimizers = [torch.optim.AdamW(weights, lr=lr, betas=betas, weight_decay=weight_decay, fused=True)]
     elif name == "adam_atan2":
         optimizers = [AdamATan2(weights, lr=lr, betas=betas, weight_decay=weight_decay)]

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import gc
 import inspect
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -84,8 +86,9 @@ class Parallel(DistributedDataParallel):
 
 
 def wrap(model: nn.Module) -> nn.Module:
-    """The model as it is called in training: itself, or one that shares its gradients."""
-    return Parallel(model) if dist.is_initialized() else model
+    """The model as it is called in training: itself, or one that shares its gradients, if it has any."""
+    learns = any(weight.requires_grad for weight in model.parameters())
+    return Parallel(model) if dist.is_initialized() and learns else model
 
 
 def my_slots(count: int, accumulate: int) -> list[slice]:
@@ -115,6 +118,18 @@ def gathered(tensor: Tensor) -> Tensor:
     all_bytes = [torch.empty_like(mine) for _ in range(world_size())]
     dist.all_gather(all_bytes, mine)
     return torch.cat([each.view(tensor.dtype).view(tensor.shape) for each in all_bytes])
+
+
+def everyones(value: Any) -> list[Any]:
+    """The values of all processes, in order. They may be whatever JSON can say, and differ in size."""
+    if not dist.is_initialized():
+        return [value]
+    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    mine = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8).to(device)
+    sizes = gathered(torch.tensor([len(mine)], device=device)).tolist()
+    padded = torch.nn.functional.pad(mine, (0, max(sizes) - len(mine)))
+    rows = gathered(padded[None])
+    return [json.loads(bytes(row[:size].tolist())) for row, size in zip(rows.cpu(), sizes, strict=True)]
 
 
 def agreed(value: float, device: torch.device) -> float:

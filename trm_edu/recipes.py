@@ -13,7 +13,7 @@ from trm_edu.tasks import get_task, task_names
 from trm_edu.variants import MODELS
 
 AT_LEAST_ONE = ("batch_size", "accumulate", "starts", "steps", "n_supervision", "eval_every", "eval_part")
-AT_LEAST_ONE += ("eval_supervision", "save_every")
+AT_LEAST_ONE += ("eval_supervision", "save_every", "puzzle_ids")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class Recipe:
     eval_count: int | None = 1000  # how many of them (None: all of the file)
     data_seed: int = 0  # seed of the drawn or generated puzzles
     augment: bool = True  # turn every puzzle by a random symmetry each time it is drawn
+    augmentations: int = 0  # ARC: so many augmented copies of each task, each with an id of its own
+    allow_leak: tuple[str, ...] = ()  # ARC: training tasks that may be evaluation tasks too, by id
+    eval_augmentations: int = 0  # ARC: so many of these vote at an evaluation, beside the task itself
     reveal: float = 0.0  # at first up to this share of the open cells is filled in, less and less
     reveal_until: float = 1.0  # share of the steps after which nothing is filled in any more
     # Model
@@ -37,15 +40,17 @@ class Recipe:
     n_layers: int = 2  # blocks in the network
     T: int = 2  # recursions a supervision step, the last one with gradient
     n: int = 3  # updates of z in one recursion
-    mixer: Literal["mlp", "attention"] = "mlp"  # how positions are mixed
+    mixer: Literal["mlp", "attention", "conv"] = "mlp"  # how positions are mixed (conv: 3x3, not in the paper)
     heads: int = 4  # attention heads
     expansion: float = 4.0  # SwiGLU width: 2/3 * expansion * D
-    positions: Literal["none", "rotary", "learned"] = "none"  # position encoding (attention only)
-    prefix_len: int = 0  # positions of the puzzle embedding before the cells (16 in the published code)
+    positions: Literal["none", "rotary", "rotary2d", "learned"] = "none"  # position encoding (attention only)
+    prefix_len: int = 0  # positions before the cells, the first of which holds the puzzle embedding (published: 16)
+    puzzle_ids: int = 1  # rows of the puzzle embedding (ARC: at least as many as there are augmented tasks)
     swiglu_multiple: int = 8  # SwiGLU widths are rounded up to a multiple of this (256 in the published code)
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # of the forward pass; auto measures which is faster
     depths: tuple[tuple[float, int, int], ...] = ()  # curriculum: until this share of the steps, this T and this n
-    start_from: str | None = None  # weights to start from instead of a random draw (T and n may differ)
+    start_from: str | None = None  # weights to start from instead of a random draw (T, n and puzzle_ids may differ)
+    only_ids: bool = False  # learn nothing but the puzzle embedding; the network stays as it is in start_from
     # Supervision
     n_supervision: int = 16  # steps after which a slot halts whatever the network says
     exploration: float = 0.1  # probability that a slot must reach a random minimal age
@@ -87,9 +92,22 @@ class Recipe:
         for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("augmentations", "eval_augmentations"):
+            if getattr(self, name) < 0:
+                raise RecipeError(f"{name} is {getattr(self, name)}; it must be at least 0")
+        if self.eval_augmentations > self.augmentations:
+            raise RecipeError(
+                f"eval_augmentations is {self.eval_augmentations}; it can be at most augmentations, which is "
+                f"{self.augmentations}"
+            )
         for name in ("reveal", "reveal_until", "exploration", "stop_at"):
             if getattr(self, name) is not None and not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        if self.only_ids and not (self.prefix_len and self.start_from):
+            raise RecipeError(
+                f"only_ids needs a puzzle embedding and a trained network; prefix_len is {self.prefix_len}, start_from "
+                f"{self.start_from}"
+            )
         ends = [until for until, _, _ in self.depths]
         if ends != sorted(set(ends)) or any(not 0 < end < 1 for end in ends):
             raise RecipeError(f"depths end at {ends} of the steps; these must rise and lie between 0 and 1")
@@ -132,8 +150,9 @@ class Recipe:
             expansion=self.expansion,
             positions=self.positions,
             prefix_len=self.prefix_len,
-            puzzle_ids=1 if self.prefix_len else 0,
-            puzzle_dim=self.prefix_len * self.hidden,
+            puzzle_ids=self.puzzle_ids if self.prefix_len else 0,
+            puzzle_dim=self.hidden if self.prefix_len else 0,
+            grid_cols=task.grid_shape[1] if self.positions == "rotary2d" or self.mixer == "conv" else 0,
             swiglu_multiple=self.swiglu_multiple,
             dtype=dtype,
             **box,
@@ -148,12 +167,15 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, which knows no tuples. `from_dict` is the way back."""
-        return dataclasses.asdict(self) | {"depths": [list(entry) for entry in self.depths]}
+        lists = {"depths": [list(entry) for entry in self.depths], "allow_leak": list(self.allow_leak)}
+        return dataclasses.asdict(self) | lists
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Recipe:
         """A recipe from `as_dict`, also from that of an older version: a field it lacks has its default."""
-        return cls().replace(**settings | {"depths": tuple(tuple(entry) for entry in settings.get("depths", ()))})
+        tuples = {"depths": tuple(tuple(entry) for entry in settings.get("depths", ()))}
+        tuples |= {"allow_leak": tuple(settings.get("allow_leak", ()))}
+        return cls().replace(**settings | tuples)
 
 
 # The size of the published networks and of a step of their training.

@@ -18,6 +18,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from trm_edu import __version__, parallel
+from trm_edu.arc_score import load_arc_sets
 from trm_edu.checkpoints import save_model
 from trm_edu.data import load_puzzles
 from trm_edu.devices import device_name
@@ -27,8 +28,8 @@ from trm_edu.interface import parameter_count
 from trm_edu.logs import Log, read_log
 from trm_edu.recipes import Recipe
 from trm_edu.resume import earlier_state, remove_states, write_state
-from trm_edu.tasks import PuzzleSet
-from trm_edu.trainer import Diverged, Trainer
+from trm_edu.tasks import get_task
+from trm_edu.trainer import Diverged, Puzzles, Trainer
 from trm_edu.variants import model_name
 
 REPORT_EVERY = 20  # steps between looks at the loss: each one makes the processor wait
@@ -48,8 +49,17 @@ class Run:
     best: Path | None = None
 
 
-def load_sets(recipe: Recipe) -> tuple[PuzzleSet, PuzzleSet]:
-    """Training and evaluation puzzles. No symmetry turns one of the latter into one of the former."""
+def load_sets(recipe: Recipe) -> tuple[Puzzles, Puzzles]:
+    """Training and evaluation puzzles. No symmetry turns one of the latter into one of the former.
+
+    For ARC an ArcSet and an ArcMeasure; there no task of the former is one of the latter.
+    """
+    task = get_task(recipe.task)
+    if getattr(task, "judged_by", "rules") == "answers":
+        counts = {"train_count": recipe.train_count, "eval_count": recipe.eval_count, "seed": recipe.data_seed}
+        counts |= {"augmentations": recipe.augmentations, "eval_augmentations": recipe.eval_augmentations}
+        counts |= {"allow": recipe.allow_leak}
+        return load_arc_sets(recipe.train_data, recipe.eval_data, side=task.grid_shape[0], **counts)
     training = load_puzzles(recipe.train_data, recipe.task, count=recipe.train_count, seed=recipe.data_seed)
     count, seed = recipe.eval_count, recipe.data_seed + 1
     return training, load_puzzles(recipe.eval_data, recipe.task, count=count, seed=seed, exclude=training)
@@ -80,7 +90,7 @@ def train(
     folder: Path | str | None = None,
     *,
     model: nn.Module | None = None,
-    sets: tuple[PuzzleSet, PuzzleSet] | None = None,
+    sets: tuple[Puzzles, Puzzles] | None = None,
     progress: bool = True,
     on_row: Callable[[dict[str, Any]], None] | None = None,
     tensorboard: bool = False,
@@ -104,7 +114,7 @@ def run(
     recipe: Recipe,
     folder: Path | None,
     model: nn.Module | None,
-    sets: tuple[PuzzleSet, PuzzleSet] | None,
+    sets: tuple[Puzzles, Puzzles] | None,
     progress: bool,
     on_row: Callable[[dict[str, Any]], None] | None,
     tensorboard: bool,
@@ -139,7 +149,7 @@ def run(
         versions={"trm_edu": __version__, "torch": torch.__version__, "python": sys.version.split()[0]},
     )
 
-    def measure(puzzles: PuzzleSet) -> Evaluation:
+    def measure(puzzles: Puzzles) -> Evaluation:
         return evaluate(trainer.average(), puzzles, n_supervision=recipe.eval_supervision, regime=regime)
 
     def seconds() -> float:

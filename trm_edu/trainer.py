@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from trm_edu import parallel, winner
 from trm_edu.checkpoints import load_model
-from trm_edu.data import BatchStream
+from trm_edu.data import stream_of
 from trm_edu.devices import cpp_compiler, faster_dtype
 from trm_edu.errors import CheckpointError, RecipeError, TrmEduError
 from trm_edu.losses import Loss, cell_loss_named, supervision_loss
@@ -34,9 +34,10 @@ from trm_edu.supervision import (
     q_continue_target,
     supervision_step,
 )
-from trm_edu.tasks import PuzzleSet
 from trm_edu.variants import build_model, model_name
 
+PUZZLE_TABLE = "embed.puzzle.weight"
+Puzzles = Any  # a PuzzleSet, or a set that makes its own stream, as trm_edu.arc.ArcSet does
 EXPLODED = 5.0  # a loss so many times larger than that of guessing never comes back
 
 
@@ -45,18 +46,34 @@ class Diverged(TrmEduError):
 
 
 def make_model(recipe: Recipe, device: torch.device) -> nn.Module:
-    """A freshly initialised model (the recipe's seed decides its weights), or the weights that it starts from."""
+    """A freshly initialised model (the recipe's seed decides its weights), or the weights that it starts from.
+
+    A puzzle embedding with another number of rows is another table of ids: its rows start at zero, as all do.
+    """
     dtype = faster_dtype(device) if recipe.dtype == "auto" else recipe.dtype
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model, recipe.model_config(dtype))
     if recipe.start_from:
         first = load_model(recipe.start_from).model
-        if model_name(first) != recipe.model or replace(first.config, T=1, n=1, dtype=dtype) != replace(
-            model.config, T=1, n=1
-        ):
+        same = {"T": 1, "n": 1, "dtype": dtype}
+        same |= {"puzzle_ids": 1} if recipe.prefix_len else {}
+        if model_name(first) != recipe.model or replace(first.config, **same) != replace(model.config, **same):
             raise RecipeError(f"{recipe.start_from} holds {first.config}; the recipe asks for {model.config}")
-        model.load_state_dict(first.state_dict())
+        weights = first.state_dict()
+        if first.config.puzzle_ids != model.config.puzzle_ids:
+            weights[PUZZLE_TABLE] = model.state_dict()[PUZZLE_TABLE]
+        model.load_state_dict(weights)
+    model.requires_grad_(not recipe.only_ids)
     return model.to(device)
+
+
+def check_ids(recipe: Recipe, puzzles: Puzzles) -> None:
+    """RecipeError if the puzzle embedding has fewer rows than the puzzles have ids."""
+    needed = getattr(puzzles, "puzzle_ids", 1)
+    if recipe.prefix_len and recipe.puzzle_ids < needed:
+        raise RecipeError(
+            f"puzzle_ids is {recipe.puzzle_ids:,}, but these puzzles have {needed:,} ids; give --puzzle-ids {needed}"
+        )
 
 
 def compiled(model: nn.Module, recipe: Recipe, device: torch.device) -> nn.Module:
@@ -96,8 +113,9 @@ class Trainer:
     model: a network of your own that is called like `TRM`; default: the one that the recipe describes.
     """
 
-    def __init__(self, recipe: Recipe, puzzles: PuzzleSet, model: nn.Module | None = None):
+    def __init__(self, recipe: Recipe, puzzles: Puzzles, model: nn.Module | None = None):
         self.recipe, self.device = recipe, parallel.my_device(recipe.device)
+        check_ids(recipe, puzzles)
         self.model = (model or make_model(recipe, self.device)).to(self.device).train()
         self.compiled = compiled(self.model, recipe, self.device)
         self.network = parallel.wrap(self.compiled)  # from here on all processes have the first one's weights
@@ -108,7 +126,7 @@ class Trainer:
         self.optimizers = make_optimizers(self.model, recipe.optimizer, **rates)
         self.cell_loss = cell_loss_named(recipe.loss)
         stream = {"seed": recipe.seed, "device": self.device, "augment": recipe.augment}
-        self.stream = BatchStream(puzzles, recipe.batch_size, **stream)
+        self.stream = stream_of(puzzles, recipe.batch_size, **stream)
         self.exploration = torch.Generator(self.device).manual_seed(recipe.seed + 1)
         carry = initial_carry(self.model, winner.spread(next(self.stream), recipe.starts))
         if recipe.starts > 1:
@@ -162,7 +180,7 @@ class Trainer:
             with self.network.no_sync() if waits else contextlib.nullcontext():
                 mine = (None if each is None else self.part_of(each, part) for each in (offered, ages, fresh))
                 losses.append(self.improve(i, *mine))
-        if recipe.clip:
+        if recipe.clip and not recipe.only_ids:
             self.gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip, foreach=True)
         for optimizer in self.optimizers:
             optimizer.step()

@@ -23,9 +23,10 @@ from trm_edu import plots
 from trm_edu.errors import PuzzleError, TrmEduError
 from trm_edu.recipes import Recipe
 from trm_edu.solve import Step, check_fits, check_input, recursion_trace, solve
-from trm_edu.tasks import Sudoku, Task
+from trm_edu.tasks import Task
+from trm_edu.tasks.base import given_cells, lines_of, text_on
 
-CELL = 34  # side of a cell on the page, in pixels
+CELL, WIDEST = 34, 420  # side of a cell on the page, in pixels; of a whole grid, whose cells become smaller for it
 CARD = "background:#fff;color:#000;padding:8px 12px;border-radius:6px;font:14px/1.5 sans-serif"
 LIVE_VARIABLE = "TRM_EDU_WIDGETS"  # 1 or 0 overrules what `live_front_end` finds
 
@@ -45,42 +46,66 @@ def grid_svg(
 ) -> str:
     """One grid [L] as SVG: clues (`given`, the question's tokens) bold, changed cells yellow, wrong ones crossed.
 
-    A task that is no Sudoku is drawn by its own `draw`.
+    Needs the task's `look`; without it, the task's own `draw` makes a picture, which takes a hundred times longer.
     """
     changed = np.zeros(task.seq_len, bool) if changed is None else changed
     wrong = np.zeros(task.seq_len, bool) if wrong is None else wrong
     label = f"grid; {int(changed.sum())} cells changed, {int(wrong.sum())} wrong"
-    if not isinstance(task, Sudoku):
+    if not hasattr(task, "look"):
         return plots.image_tag(plots.grid(task, tokens, given=given, changed=changed, wrong=wrong), label)
-    side, size = task.side, task.side * CELL
-    whole = size + 6  # room for the outer lines
+    rows, columns = task.grid_shape
+    side = min(CELL, max(8, WIDEST // max(rows, columns)))
+    width, height = columns * side + 6, rows * side + 6  # room for the outer lines
     parts = [
-        f'<svg role="img" aria-label="{label}" width="{whole}" height="{whole}" viewBox="-3 -3 {whole} {whole}" '
-        f'font-family="sans-serif" font-size="{CELL * 0.56:.0f}" text-anchor="middle">'
-        f'<rect x="-3" y="-3" width="{whole}" height="{whole}" fill="#fff"/>'
+        f'<svg role="img" aria-label="{label}" width="{width}" height="{height}" viewBox="-3 -3 {width} {height}" '
+        f'font-family="sans-serif" font-size="{side * 0.56:.0f}" text-anchor="middle">'
+        f'<rect x="-3" y="-3" width="{width}" height="{height}" fill="#fff"/>'
     ]
+    clues, looks = given_cells(task, given), {int(token): task.look(int(token)) for token in np.unique(tokens)}
     for cell, token in enumerate(tokens.tolist()):
-        x, y = cell % side * CELL, cell // side * CELL
-        if changed[cell]:
-            parts.append(f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{plots.YELLOW}" opacity="0.6"/>')
+        x, y, look = cell % columns * side, cell // columns * side, looks[token]
+        if look.fill:
+            parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="{html.escape(look.fill)}"/>')
+        if changed[cell] and look.fill:  # a tint would hide the colour
+            inside = f'x="{x + 3}" y="{y + 3}" width="{side - 6}" height="{side - 6}"'
+            parts.append(f'<rect {inside} fill="none" stroke="{plots.YELLOW}" stroke-width="3"/>')
+        elif changed[cell]:
+            parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="{plots.YELLOW}" opacity="0.6"/>')
         if wrong[cell]:
-            path = f"M{x + CELL - 10} {y + 3}l7 7m0 -7l-7 7"
+            arm = max(3, side * 7 // CELL)
+            path = f"M{x + side - arm - 3} {y + 3}l{arm} {arm}m0 -{arm}l-{arm} {arm}"
             parts.append(f'<path d="{path}" stroke="{plots.VERMILION}" stroke-width="2"/>')
-        if token > 1:
-            text = task.digits[token - 2] if token < task.vocab_size else "?"
-            is_clue = given[cell] > 1
+        if look.text.strip():
+            is_clue = clues[cell] or look.bold
             colour = plots.BLACK if is_clue else plots.VERMILION if wrong[cell] else plots.BLUE
+            colour = text_on(look.fill) if look.fill else colour
             weight = ' font-weight="bold"' if is_clue else ""
-            parts.append(f'<text x="{x + CELL / 2}" y="{y + CELL * 0.7:.0f}" fill="{colour}"{weight}>{text}</text>')
-    for i in range(side + 1):
-        for step, line in ((task.box_rows, f"M0 {i * CELL}h{size}"), (task.box_cols, f"M{i * CELL} 0v{size}")):
-            width = 2.6 if i % step == 0 else 0.7
-            parts.append(f'<path d="{line}" stroke="#000" stroke-width="{width}"/>')
+            place = f'x="{x + side / 2}" y="{y + side * 0.7:.0f}"'
+            parts.append(f'<text {place} fill="{colour}"{weight}>{html.escape(look.text)}</text>')
+    lines = lines_of(task)
+    for thick, stroke in ((False, 0.7), (True, 2.6)):
+        strokes = [
+            f"M{line.column * side} {line.row * side}L{line.to_column * side} {line.to_row * side}"
+            for line in lines
+            if line.thick == thick
+        ]
+        if strokes:
+            parts.append(f'<path d="{"".join(strokes)}" stroke="#000" stroke-width="{stroke}"/>')
     return "".join([*parts, "</svg>"])
 
 
-def verdict(task: Task, question: np.ndarray, answer: np.ndarray) -> tuple[bool, str]:
-    """What the rule checker says of an answer [L], in one line. It knows the rules and no solution."""
+def verdict(
+    task: Task, question: np.ndarray, answer: np.ndarray, solution: np.ndarray | None = None
+) -> tuple[bool, str]:
+    """What the rule checker says of an answer [L], in one line. It knows the rules and no solution.
+
+    A task that is judged by answers has no rules: then the solution says it, if it is at hand.
+    """
+    if getattr(task, "judged_by", "rules") == "answers":
+        if solution is None:
+            return False, "no rules can judge this answer, and no solution is at hand"
+        wrong = int(plots.changed_cells(solution, answer).sum())
+        return wrong == 0, f"{wrong} cells differ from the solution" if wrong else "solved: every cell is right"
     broken = task.violations(question, answer)
     if not broken:
         return True, "solved: every rule holds"
@@ -114,17 +139,18 @@ class Frames:
         tokens = self.question if frame == 0 else self.steps[frame - 1].answer
         changed = self.changed(frame)
         wrong = None if frame == 0 or self.solution is None else plots.changed_cells(self.solution, tokens)
+        judge = getattr(self.task, "judged_by", "rules")
         if frame == 0:
             lines = ["<b>the question</b>", f"{len(self.steps)} supervision steps follow"]
         else:
             halt = self.steps[frame - 1].halt_probability
-            solved, said = verdict(self.task, self.question, tokens)
+            solved, said = verdict(self.task, self.question, tokens, self.solution)
             lines = [
                 f"<b>supervision step {frame}</b> of {len(self.steps)}",
                 "the first answer" if frame == 1 else f"{int(changed.sum())} cells changed (yellow)",
                 *([] if wrong is None else [f"{int(wrong.sum())} cells wrong (crossed)"]),
                 f"network: done with probability {halt:.2f} <meter min='0' max='1' value='{halt:.3f}'></meter>",
-                f"rules: <b style='color:{'#006B4E' if solved else '#A34700'}'>{html.escape(said)}</b>",
+                f"{judge}: <b style='color:{'#006B4E' if solved else '#A34700'}'>{html.escape(said)}</b>",
             ]
         grid = grid_svg(self.task, tokens, given=self.question, changed=changed, wrong=wrong)
         text = "".join(f"<div>{line}</div>" for line in lines)
@@ -139,7 +165,7 @@ class Frames:
         titles = [f"step {step}: done {self.steps[step - 1].halt_probability:.0%}" for step in chosen]
         answers = [step.answer for step in self.steps]
         axes = plots.answer_row(self.task, self.question, answers, chosen, solution=self.solution, titles=titles)
-        _, said = verdict(self.task, self.question, answers[-1])
+        _, said = verdict(self.task, self.question, answers[-1], self.solution)
         axes[0].figure.text(0.01, -0.06, f"rule checker after step {len(self.steps)}: {said}", fontsize=10)
         plots.show(axes, f"The question and the answers after steps {', '.join(map(str, chosen))}. Last: {said}.")
 
@@ -245,9 +271,11 @@ class YourPuzzle:
             return
         with contextlib.suppress(PuzzleError):  # rows and boxes, if it is a puzzle; else as it was given
             text = task.format_grid(task.encode(text))
-        lines = max(task.grid_shape[0], text.count("\n") + 1)
-        size = ipywidgets.Layout(width="260px", height=f"{30 + 16 * lines}px")
-        self.field = ipywidgets.Textarea(value=text, placeholder="digits, and . or 0 for a blank", layout=size)
+        rows, columns = task.grid_shape
+        lines = max(rows, text.count("\n") + 1)
+        size = ipywidgets.Layout(width=f"{max(260, 9 * columns + 30)}px", height=f"{30 + 16 * lines}px")
+        hint = getattr(task, "hint", f"{rows} rows of {columns} cells")
+        self.field = ipywidgets.Textarea(value=text, placeholder=hint, layout=size)
         self.status = ipywidgets.HTML()
         self.button = ipywidgets.Button(description="Solve", button_style="primary")
         self.answer = ipywidgets.VBox([self.player.box], layout=ipywidgets.Layout(display="none"))

@@ -11,37 +11,15 @@ finds the types itself. `no_type_check` keeps the tests' run-time checker away, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import no_type_check
 
-import numba
 import numpy as np
 
-_KERNELS: list[Callable] = []
+from trm_edu.tasks._kernels import below, kernel, run, start_stream
 
 
-def _kernel(function):
-    """Compile on the first call, without the GIL; keep the machine code on disk if that is possible."""
-    try:
-        compiled = numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # numba found no folder it may write to: compile in every process instead
-        compiled = numba.njit(nogil=True)(function)
-    _KERNELS.append(compiled)
-    return compiled
-
-
-def _run(kernel: Callable, *arguments: object) -> None:
-    """Call a kernel; if its machine code cannot be stored (full disk, used-up quota), go on without storing it."""
-    try:
-        kernel(*arguments)
-    except OSError:
-        for each in _KERNELS:
-            each._cache.disable()
-        kernel(*arguments)
-
-
-@_kernel
+@kernel
 @no_type_check
 def _propagate(cand, queue, size, peers, units):
     """Naked singles, then hidden singles, to a fixpoint. False: a cell without a digit or a digit without a place.
@@ -94,25 +72,7 @@ def _propagate(cand, queue, size, peers, units):
             return True
 
 
-@_kernel
-@no_type_check
-def _next_random(state):
-    """SplitMix64 (Steele, Lea, Flood 2014): the state moves on by a constant, the output is a mix of it."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    x = state[0]
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-@_kernel
-@no_type_check
-def _below(state, bound):
-    """A whole number in [0, bound). The bias of the remainder is below bound / 2**63."""
-    return np.int64(_next_random(state) >> np.uint64(1)) % bound
-
-
-@_kernel
+@kernel
 @no_type_check
 def _search(stack, cells, left, queue, peers, units, limit, budget, shuffle, state, solution):
     """Depth-first search from the fixpoint in `stack[0]` until `limit` solutions or `budget` guesses.
@@ -168,7 +128,7 @@ def _search(stack, cells, left, queue, peers, units, limit, budget, shuffle, sta
                 mask &= mask - 1
                 options += 1
             mask = left[level]
-            for _ in range(_below(state, options)):
+            for _ in range(below(state, options)):
                 mask &= mask - 1
             bit = mask & -mask
         left[level] ^= bit
@@ -185,7 +145,7 @@ def _search(stack, cells, left, queue, peers, units, limit, budget, shuffle, sta
             level += 1
 
 
-@_kernel
+@kernel
 @no_type_check
 def _load(clues, cand, queue, full):
     """Candidates of a puzzle given as masks (0 blank). Returns how many solved cells stand in `queue`."""
@@ -200,7 +160,7 @@ def _load(clues, cand, queue, full):
     return size
 
 
-@_kernel
+@kernel
 @no_type_check
 def _solve_all(clues, limit, budget, peers, units, solutions, counts, guesses):
     """Search every row of `clues` [N, L] masks; fill `solutions` [N, L] masks, `counts` [N] (-1: budget ran out)."""
@@ -223,7 +183,7 @@ def _solve_all(clues, limit, budget, peers, units, solutions, counts, guesses):
             guesses[n] = tried
 
 
-@_kernel
+@kernel
 @no_type_check
 def _generate_all(seed, start, target, peers, units, clues, solutions):
     """Fill `clues` and `solutions` [N, L] with puzzles number start, start + 1, ... of the stream `seed`.
@@ -244,9 +204,7 @@ def _generate_all(seed, start, target, peers, units, clues, solutions):
     state = np.zeros(1, np.uint64)
     endless = np.int64(1) << np.int64(62)
     for n in range(clues.shape[0]):
-        # every puzzle has a stream of its own, so puzzle k of a seed is the same however many are asked for
-        state[0] = seed
-        state[0] = _next_random(state) ^ (np.uint64(start + n) * np.uint64(0xD1342543DE82EF95))
+        start_stream(state, seed, start + n)
         puzzle = clues[n]
         for i in range(length):
             stack[0, i] = full
@@ -255,7 +213,7 @@ def _generate_all(seed, start, target, peers, units, clues, solutions):
         for i in range(length):
             puzzle[i] = solutions[n, i]
         for i in range(length - 1, 0, -1):
-            j = _below(state, i + 1)
+            j = below(state, i + 1)
             order[i], order[j] = order[j], order[i]
         kept = length
         for k in range(length):
@@ -311,7 +269,7 @@ def solve_all(
     clues = np.ascontiguousarray(_masks(questions))
     solutions = np.zeros_like(clues)
     counts, guesses = np.zeros(len(clues), np.int64), np.zeros(len(clues), np.int64)
-    _run(_solve_all, clues, limit, budget, peers, units, solutions, counts, guesses)
+    run(_solve_all, clues, limit, budget, peers, units, solutions, counts, guesses)
     return counts, guesses, _tokens(solutions)
 
 
@@ -325,5 +283,5 @@ def generate_all(
     peers, units = tables(box_rows, box_cols)
     clues = np.zeros((count, peers.shape[0]), np.int32)
     solutions = np.zeros_like(clues)
-    _run(_generate_all, np.uint64(seed), start, target, peers, units, clues, solutions)
+    run(_generate_all, np.uint64(seed), start, target, peers, units, clues, solutions)
     return _tokens(clues), _tokens(solutions)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from trm_edu.errors import DataError, PuzzleError
 from trm_edu.tasks._sudoku_fingerprint import refine
-from trm_edu.tasks.base import PuzzleSet, Tokens
+from trm_edu.tasks.base import Line, Look, PuzzleSet, Tokens, as_numpy, cells_of, grid_lines
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -51,11 +51,6 @@ class Symmetry:
         return Symmetry(columns, rows, digits, True) if self.transpose else Symmetry(rows, columns, digits)
 
 
-def _numpy(values: Any) -> np.ndarray:
-    """numpy from numpy, a list, or torch on any device."""
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-
-
 def _join(words: Iterable[object]) -> str:
     """'2', '2 and 7', '2, 5 and 7'."""
     *most, last = map(str, words)
@@ -77,6 +72,7 @@ class Sudoku:
         self.grid_shape = (self.side, self.side)
         self.square_boxes = box_rows == box_cols
         self.digits = DIGITS[: self.side]
+        self.hint = "digits, and . or 0 for a blank"
 
     def __repr__(self) -> str:
         return f"Sudoku({self.box_rows}, {self.box_cols})"
@@ -167,15 +163,9 @@ class Sudoku:
     def _at(self, cell: int | np.integer) -> str:
         return f"at row {cell // self.side + 1} column {cell % self.side + 1}"
 
-    def _vector(self, tokens: Any) -> np.ndarray:
-        tokens = _numpy(tokens)
-        if tokens.shape != (self.seq_len,):
-            raise PuzzleError(f"{self.name}: one puzzle has shape [{self.seq_len}], got {list(tokens.shape)}.")
-        return tokens
-
     def _puzzle(self, tokens: Any) -> UInt8[np.ndarray, " L"]:
         """One puzzle as uint8 [L]; raises PuzzleError for a wrong shape or a token that is no blank and no digit."""
-        tokens = self._vector(tokens)
+        tokens = cells_of(self, tokens)
         bad = np.flatnonzero((tokens < BLANK) | (tokens >= self.vocab_size))
         if len(bad):
             raise PuzzleError(
@@ -215,7 +205,7 @@ class Sudoku:
         answer: Tokens,
     ) -> list[str]:
         """A line for each clue that changed, cell that is empty or foreign, and digit that repeats in a unit."""
-        question, answer = self._puzzle(question), self._vector(answer)
+        question, answer = self._puzzle(question), cells_of(self, answer)
         lines = []
         for cell, (clue, token) in enumerate(zip(question.tolist(), answer.tolist(), strict=True)):
             is_digit = BLANK < token < self.vocab_size
@@ -234,7 +224,7 @@ class Sudoku:
         answer: Tokens,
     ) -> bool:
         """Whether `answer` keeps every clue and every unit holds every digit."""
-        return bool(self.is_solved_batch(self._puzzle(question)[None], self._vector(answer)[None])[0])
+        return bool(self.is_solved_batch(self._puzzle(question)[None], cells_of(self, answer)[None])[0])
 
     def is_solved_batch(
         self, questions: Integer[np.ndarray, "N L"], answers: Integer[np.ndarray, "N L"]
@@ -267,7 +257,7 @@ class Sudoku:
             raise PuzzleError(f"{self.name}: a set of puzzles has shape [N, {self.seq_len}], got {list(tokens.shape)}.")
 
     def _set(self, tokens: Any) -> np.ndarray:
-        tokens = _numpy(tokens)
+        tokens = as_numpy(tokens)
         self._check_set(tokens)
         return tokens
 
@@ -457,6 +447,14 @@ class Sudoku:
         source = f"generated (seed {seed}, {kind})"
         return PuzzleSet(self.name, question_array, answer_array, source, count, extra)
 
+    def look(self, token: int) -> Look:
+        """The digit; a blank and padding look like nothing."""
+        return Look(self.digits[token - 2] if token < self.vocab_size else "?") if token > BLANK else Look()
+
+    def lines(self) -> list[Line]:
+        """Thick lines around the boxes, thin ones around the cells."""
+        return grid_lines(self.side, self.side, thick_rows=self.box_rows, thick_columns=self.box_cols)
+
     def draw(
         self,
         ax: matplotlib.axes.Axes,
@@ -473,11 +471,6 @@ class Sudoku:
         changed: bool [L], tinted yellow. wrong: bool [L], vermilion with a cross in the corner.
         confidence: [L] in 0 .. 1; pales a filled digit and draws a bar of that length under it.
         """
-        from trm_edu.tasks._sudoku_drawing import draw_grid  # imports matplotlib
+        from trm_edu.tasks._drawing import draw_grid  # imports matplotlib
 
-        tokens = self._vector(tokens)
-        given = tokens > BLANK if given is None else self._vector(given)
-        changed, wrong, confidence = (
-            None if mark is None else self._vector(mark) for mark in (changed, wrong, confidence)
-        )
-        return draw_grid(ax, self, tokens, given if given.dtype == bool else given > BLANK, changed, wrong, confidence)
+        return draw_grid(ax, self, tokens, given, changed, wrong, confidence)
