@@ -662,7 +662,6 @@ SYMMETRIC = {
     "two that trade places": (pair_task(([[1, 2]], [[1]]), ([[2, 1]], [[2]])), None),
     "which pair is which does not matter": (pair_task(([[1]], [[2]]), ([[2]], [[1]])), 36),
     "input and output do": (pair_task(([[1]], [[2]])), 72),
-    # only left and right are alike: which of two turned ones is the same as a mirrored one depends on the order of moves
     "mirrored": (pair_task(([[1, 0, 1], [2, 1, 2]], [[0]])), 4 * 72),
     "mirrored if colours trade places": (pair_task(([[1, 0, 2], [1, 1, 2]], [[0]])), None),
     "four colours in a square": (pair_task(([[1, 2], [3, 4]], [[0]])), 3024),
@@ -703,6 +702,13 @@ def test_many_colours_are_drawn_and_none_twice() -> None:
     assert np.bincount(augmentations(task, 4000)[0]).min() > 400 < np.bincount(colours[:, 1])[1:].max() * 20
     with pytest.raises(DataError, match="augmentations is -1"):
         augmentations(task, -1)
+
+
+def test_a_mirrored_task_is_drawn_no_turn_twice() -> None:
+    """Mirrored, then turned, is not turned, then mirrored: the hashes must know which of the two is the same."""
+    task = pair_task(([[1, 2, 1], [3, 4, 3]], [[0]]))
+    found = as_symmetries(*augmentations(task, 4000))
+    assert len(found) == len({face(task, symmetry) for symmetry in found}) == 4001
 
 
 def test_the_seed_decides_which_not_how_many_and_tasks_do_not_disturb_each_other() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from trm_edu.arc import arc_sets, fits, load_tasks
 from trm_edu.errors import DataError, PuzzleError
 from trm_edu.tasks import GridTask, Line, PuzzleSet, Sudoku, get_task, task_names
 from trm_edu.tasks.conformance import CHECKS, ConformanceError, check_task
@@ -28,12 +29,23 @@ BY_RULES = [name for name in task_names() if getattr(get_task(name), "judged_by"
 
 
 def test_the_tasks_of_the_library_are_among_those_that_are_checked() -> None:
-    assert {"sudoku4", "sudoku6", "sudoku9"} <= set(BY_RULES)
+    assert {"sudoku4", "sudoku6", "sudoku9", "maze7", "maze10", "maze30"} <= set(BY_RULES)
+    assert {"arc10", "arc30"} <= set(task_names()) - set(BY_RULES)
 
 
 @pytest.mark.parametrize("name", BY_RULES)
 def test_every_check_runs_and_passes_for_the_tasks_of_the_library(name: str) -> None:
-    assert check_task(get_task(name), count=12, seed=5) == list(CHECKS)
+    task = get_task(name)
+    assert check_task(task, count=12 if task.seq_len < 400 else 4, seed=5) == list(CHECKS)
+
+
+@pytest.mark.parametrize("side", [10, 30])
+def test_arc_passes_with_real_pairs(side: int) -> None:
+    """ARC cannot generate, and no rule judges it: what is left is checked on pairs of real tasks."""
+    tasks = fits(load_tasks("arc-agi-1-training"), side)[:6]
+    puzzles = next(arc_sets(tasks, [], side=side, augmentations=0)[0].chunks())
+    ran = check_task(get_task(f"arc{side}"), puzzles)
+    assert set(CHECKS) - set(ran) == {"refusals", "single changes", "generate"}
 
 
 def test_the_puzzles_may_be_given() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trm_edu import __version__
-from trm_edu.errors import DataError, PuzzleError, RecipeError, TrmEduError
+from trm_edu.errors import DataError, RecipeError, TrmEduError
 
 if TYPE_CHECKING:
     from trm_edu.checkpoints import Checkpoint
@@ -131,7 +131,12 @@ def data(args: argparse.Namespace) -> int:
     from trm_edu.tasks import get_task, task_names
 
     if args.name is None:
-        tasks = {name: get_task(name).symmetries() for name in task_names()}
+        tasks = {}
+        for name in task_names():
+            try:
+                tasks[name] = get_task(name).symmetries()
+            except TrmEduError as error:  # a broken package must not hide the others
+                tasks[name] = f"not to be had: {error}"
         sets = {name: entry.title for name, entry in DATA_SETS.items()}
         lines = ["tasks:", *(f"  {k}: symmetries: {v}" for k, v in tasks.items())]
         lines += ["data sets:", *(f"  {k}: {v}" for k, v in sets.items()), "  generated: made here, needs --count"]
@@ -395,7 +400,7 @@ def task_of(text: str) -> str:
     from trm_edu.tasks import get_task, task_names
 
     for name in task_names():
-        with contextlib.suppress(PuzzleError):
+        with contextlib.suppress(TrmEduError):  # also that of a broken package that offers a task
             get_task(name).encode(text)
             return name
     get_task("sudoku9").encode(text)  # says exactly what is wrong with the text

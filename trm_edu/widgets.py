@@ -287,6 +287,10 @@ class YourPuzzle:
 
     def check(self) -> np.ndarray | None:
         """The tokens in the field, or None with the reason in the status line."""
+        if getattr(self.task, "judged_by", "rules") == "answers":
+            said = f"{self.task.name} has no rules by which an answer could be checked, so nothing is solved here"
+            self._say(said, good=False, solvable=False)
+            return None
         try:
             tokens = self.task.encode(self.text if not self.live else self.field.value)
             self.task.check_question(tokens)

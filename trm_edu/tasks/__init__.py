@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trm_edu.errors import DataError
+from trm_edu.tasks.arc import Arc
 from trm_edu.tasks.base import Line, Look, PuzzleSet, Task
 from trm_edu.tasks.grid import GridSymmetry, GridTask, group_of
 from trm_edu.tasks.maze import Maze
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 __all__ = [
+    "Arc",
     "FILES_VARIABLE",
     "ENTRY_POINTS",
     "GridSymmetry",
@@ -159,5 +161,5 @@ def _said(error: Exception) -> str:
     return text if isinstance(error, DataError) else f"{type(error).__name__}: {text}"
 
 
-for _task in (Sudoku(2, 2), Sudoku(2, 3), Sudoku(3, 3), Maze(7), Maze(10), Maze(30)):
+for _task in (Sudoku(2, 2), Sudoku(2, 3), Sudoku(3, 3), Maze(7), Maze(10), Maze(30), Arc(10), Arc(30)):
     register_task(_task)
