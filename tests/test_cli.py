@@ -194,7 +194,8 @@ def test_a_wrong_network_gets_one_line_and_status_2(run: Any, random_network: Pa
 
 def test_a_network_of_another_task_gets_one_line_and_status_2(run: Any, random_network: Path) -> None:
     words = "this network takes 16 cells and 6 tokens; sudoku9 has 81 and 11"
-    assert_refused(run("solve", TEXT9, "--weights", random_network), words)
+    assert_refused(run("solve", TEXT9, "--weights", random_network), "sudoku4: ", "need 16")
+    assert_refused(run("solve", TEXT9, "--weights", random_network, "--task", "sudoku9"), words)
     assert_refused(run("evaluate", random_network, "--task", "sudoku9"), words)
     assert_refused(
         run("evaluate", random_network, "--data", "sx-proxy"), "sx-proxy holds puzzles of sudoku9, not of sudoku4"
@@ -335,9 +336,9 @@ def test_a_finished_run_is_not_trained_again(run: Any, tmp_path: Path) -> None:
     assert_refused(again, f"{tmp_path} holds a finished run (", "exact after 4 steps); choose another --out")
 
 
-def test_a_recipe_that_waits_for_its_task_says_so(run: Any) -> None:
-    answer = run("train", "maze-hard")
-    assert_refused(answer, "recipe maze-hard is for the task 'maze30', which is not there (yet); known tasks: sudoku4")
+def test_a_task_that_does_not_exist_is_named(run: Any) -> None:
+    answer = run("train", "maze-hard", "--task", "maze31")
+    assert_refused(answer, "recipe maze-hard is for the task 'maze31', which is not there; known tasks: sudoku4")
 
 
 def test_evaluate_with_halting_says_what_it_saves(run: Any, one_puzzle_network: Path, tmp_path: Path) -> None:
@@ -514,7 +515,7 @@ def test_help_and_version(run: Any) -> None:
 def test_data_lists_and_describes(run: Any, tmp_path: Path) -> None:
     listed = run("data")
     assert listed.status == 0 and "sudoku6: symmetries: " in listed.out and "sx-proxy" in listed.out
-    assert set(run("data", "--json").json) == {"tasks", "data_sets"}
+    assert set(run("data", "--json").json) == {"tasks", "data_sets", "arc_task_sets"}
     made = run("data", "generated", "--count", 3, "--show", 2, "--json").json
     assert made["count"] == made["distinct"] == 3 and len(made["puzzles"]) == 2 and len(made["puzzles"][0]) == 36
     shown = run("data", "generated", "--count", 3, "--task", "sudoku4", "--show", 0)

@@ -665,7 +665,7 @@ def test_an_evaluation_waits_for_the_device_once(
 
 
 def test_the_sums_are_exact_and_stand_in_one_tensor(small: nn.Module, puzzles: PuzzleSet) -> None:
-    sums = evaluation.score_sums(small, in_chunks(puzzles, 5), 3, torch.device("cpu"))
+    sums = evaluation.score_sums(small, in_chunks(puzzles, 5), 3, torch.device("cpu"), evaluation.RuleJudge())
     assert sums.shape == (3, 3) and sums.dtype == torch.float64
     score = evaluate(small, puzzles, n_supervision=3)
     assert torch.equal(sums[0] / 12, torch.tensor(score.exact, dtype=torch.float64))

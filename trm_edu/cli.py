@@ -399,11 +399,15 @@ def task_of(text: str) -> str:
     """Which puzzle a text is: the first task that can read it."""
     from trm_edu.tasks import get_task, task_names
 
-    for name in task_names():
+    cells, meant = sum(not (ch.isspace() or ch in "|+-") for ch in text), "sudoku9"
+    for name in reversed(task_names()):
         with contextlib.suppress(TrmEduError):  # also that of a broken package that offers a task
+            meant = name if get_task(name).seq_len == cells else meant
+    for name in task_names():
+        with contextlib.suppress(TrmEduError):
             get_task(name).encode(text)
             return name
-    get_task("sudoku9").encode(text)  # says exactly what is wrong with the text
+    get_task(meant).encode(text)  # says exactly what is wrong with the text
     raise DataError("this text is no puzzle of any known task; name the one that is meant with --task")
 
 

@@ -129,7 +129,7 @@ class Recipe:
         """The model's settings for this recipe's task, with the number format already chosen."""
         if self.task not in task_names():
             raise RecipeError(
-                f"recipe {self.name} is for the task {self.task!r}, which is not there (yet); known tasks: "
+                f"recipe {self.name} is for the task {self.task!r}, which is not there; known tasks: "
                 f"{', '.join(task_names())}"
             )
         task = get_task(self.task)
