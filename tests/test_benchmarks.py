@@ -38,6 +38,8 @@ import data_pipeline  # noqa: E402
 import gpu_campaign  # noqa: E402
 import inference_cost  # noqa: E402
 import record  # noqa: E402
+import seeds  # noqa: E402
+import sources  # noqa: E402
 import step_time  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -466,3 +468,35 @@ def test_results_name_command_machine_and_versions() -> None:
         assert path.stem in result["command"] and result["device"] and result["versions"]["torch"], path.name
         assert not re.search(r"/(work|home|root|tmp)/", json.dumps(result)), path.name
         assert not result.get("rehearsal"), path.name
+
+
+# --- seeds and sources ------------------------------------------------------------------------------------------------
+
+
+def test_every_seed_leaves_its_log_and_its_score(tmp_path: Path) -> None:
+    small = ["hidden=8", "steps=4", "eval_every=2", "train_count=8", "eval_count=8", "dtype=float32", "batch_size=4"]
+    arguments = ["laptop-sudoku4", "--seeds", "2", "--name", "small", "--set", *small, "task=maze7"]
+    seeds.main([*arguments, "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "small.json").read_text())
+    assert [run["seed"] for run in found["runs"]] == [0, 1] and found["recipe"]["task"] == "maze7"
+    assert set(found["summary"]) == {"exact", "seconds", "valid shortest path", "valid path"}
+    for seed, run in enumerate(found["runs"]):
+        end = json.loads((tmp_path / f"small-seed{seed}.jsonl").read_text().splitlines()[-1])
+        assert end["kind"] == "end" and end["exact"][-1] == run["exact"] and end["step"] == run["steps"] == 4
+        assert end["scores"] == run["scores"]
+
+
+def test_another_recipe_needs_another_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        seeds.main(["laptop-sudoku4", "--set", "steps=4", "--out", str(tmp_path)])
+    assert "give its results a --name of their own" in capsys.readouterr().err
+
+
+def test_sources_count_what_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
+    monkeypatch.setattr(sources, "MAZES", {"maze7": 50})
+    monkeypatch.setattr(sources, "ARC", ())
+    sources.main(["--seconds", "0.05", "--out", str(tmp_path / "sources.json")])
+    found = json.loads((tmp_path / "sources.json").read_text())
+    (row,) = found["mazes"]
+    assert row["mazes"] % 50 == 0 and row["mazes"] > 0 and row["distance"] == 9
+    assert [(row["mazes"], row["reproduced"]) for row in found["labels"]] == [(1000, 1000), (500, 500)]

@@ -341,6 +341,7 @@ def test_bfloat16_forward_is_close_to_float32_and_keeps_float32_weights(name: st
         ({"dtype": "float16"}, "dtype is 'float16'"),
         ({"mixer": "attention", "heads": 3}, "hidden 16 cannot be split into 3 heads"),
         ({"prefix_len": 1, "puzzle_ids": 1, "puzzle_dim": 17}, "prefix_len must be at least 2"),
+        ({"puzzle_ids": 2, "puzzle_dim": 8}, "puzzle_dim is 8; to be added to every cell .* it must be hidden, 16"),
         ({"prefix_len": 1}, "all zero .* or all positive"),
         ({"puzzle_ids": 1}, "all zero .* or all positive"),
         ({"depth": 3}, "unknown model settings depth; ModelConfig has T, "),

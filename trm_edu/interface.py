@@ -69,15 +69,21 @@ class ModelConfig:
                 )
         if self.mixer == "conv" and self.prefix_len:
             raise RecipeError(f"mixer conv takes cells of a grid only; prefix_len is {self.prefix_len}, it must be 0")
-        if self.puzzle_dim > self.prefix_len * self.hidden:
+        if self.prefix_len and self.puzzle_dim > self.prefix_len * self.hidden:
             raise RecipeError(
                 f"puzzle_dim {self.puzzle_dim} does not fit into prefix_len {self.prefix_len} x hidden {self.hidden}; "
                 f"prefix_len must be at least {math.ceil(self.puzzle_dim / self.hidden)}"
             )
-        if (self.puzzle_dim > 0) != (self.puzzle_ids > 0) or (self.prefix_len > 0) != (self.puzzle_dim > 0):
+        if (self.puzzle_dim > 0) != (self.puzzle_ids > 0) or (self.prefix_len > 0 and not self.puzzle_dim):
             raise RecipeError(
                 f"prefix_len {self.prefix_len}, puzzle_ids {self.puzzle_ids} and puzzle_dim {self.puzzle_dim} must be "
-                "all zero (no puzzle embedding) or all positive"
+                "all zero (no puzzle embedding) or all positive (but for a prefix_len of 0: the embedding of the "
+                "puzzle is added to every cell)"
+            )
+        if self.puzzle_dim and not self.prefix_len and self.puzzle_dim != self.hidden:
+            raise RecipeError(
+                f"puzzle_dim is {self.puzzle_dim}; to be added to every cell (prefix_len 0) it must be hidden, "
+                f"{self.hidden}"
             )
 
     @property
@@ -122,7 +128,8 @@ class PuzzleEmbedding(nn.Module):
 class InputEmbedding(nn.Module):
     """x: the token embedding, behind a prefix of P vectors that belongs to the puzzle's id, times sqrt(D).
 
-    Raises a RecipeError if a puzzle id is missing where the model has a prefix.
+    Without a prefix (P = 0) the embedding of the puzzle, if there is one, is added to every cell: that is ours.
+    Raises a RecipeError if a puzzle id is missing where the model has such an embedding.
     """
 
     def __init__(self, config: ModelConfig):
@@ -130,7 +137,7 @@ class InputEmbedding(nn.Module):
         self.config = config
         std = config.hidden**-0.5
         self.tokens = Embedding(config.vocab_size, config.hidden, std=std)
-        self.puzzle = PuzzleEmbedding(config.puzzle_ids, config.puzzle_dim) if config.prefix_len else None
+        self.puzzle = PuzzleEmbedding(config.puzzle_ids, config.puzzle_dim) if config.puzzle_dim else None
         learned = config.positions == "learned"
         self.positions = Embedding(config.n_positions, config.hidden, std=std) if learned else None
 
@@ -141,10 +148,13 @@ class InputEmbedding(nn.Module):
         x = self.tokens(inputs, dtype)
         if self.puzzle is not None:
             if puzzle_ids is None:
-                raise RecipeError("this model has a puzzle prefix; give puzzle_ids, one integer for each puzzle")
-            rows = self.puzzle(puzzle_ids)
-            rows = F.pad(rows, (0, config.prefix_len * config.hidden - config.puzzle_dim))
-            x = torch.cat((rows.to(dtype).unflatten(-1, (config.prefix_len, config.hidden)), x), dim=1)
+                raise RecipeError("this model has a puzzle embedding; give puzzle_ids, one integer for each puzzle")
+            rows = self.puzzle(puzzle_ids).to(dtype)
+            if config.prefix_len:
+                rows = F.pad(rows, (0, config.prefix_len * config.hidden - config.puzzle_dim))
+                x = torch.cat((rows.unflatten(-1, (config.prefix_len, config.hidden)), x), dim=1)
+            else:
+                x = x + rows[:, None]
         if self.positions is not None:
             x = (x + self.positions.weight.to(dtype)) * 0.5**0.5  # two summands: keep the variance of one
         return x * config.hidden**0.5

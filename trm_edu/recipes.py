@@ -45,6 +45,7 @@ class Recipe:
     expansion: float = 4.0  # SwiGLU width: 2/3 * expansion * D
     positions: Literal["none", "rotary", "rotary2d", "learned"] = "none"  # position encoding (attention only)
     prefix_len: int = 0  # positions before the cells, the first of which holds the puzzle embedding (published: 16)
+    add_id: bool = False  # add the puzzle embedding to every cell instead (not in the paper)
     puzzle_ids: int = 1  # rows of the puzzle embedding (ARC: at least as many as there are augmented tasks)
     swiglu_multiple: int = 8  # SwiGLU widths are rounded up to a multiple of this (256 in the published code)
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # of the forward pass; auto measures which is faster
@@ -103,10 +104,12 @@ class Recipe:
         for name in ("reveal", "reveal_until", "exploration", "stop_at"):
             if getattr(self, name) is not None and not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
-        if self.only_ids and not (self.prefix_len and self.start_from):
+        if self.add_id and self.prefix_len:
+            raise RecipeError(f"add_id stands for a prefix; prefix_len is {self.prefix_len}, it must be 0")
+        if self.only_ids and not (self.has_ids and self.start_from):
             raise RecipeError(
-                f"only_ids needs a puzzle embedding and a trained network; prefix_len is {self.prefix_len}, start_from "
-                f"{self.start_from}"
+                f"only_ids needs a puzzle embedding and a trained network; prefix_len is {self.prefix_len}, add_id "
+                f"{self.add_id}, start_from {self.start_from}"
             )
         ends = [until for until, _, _ in self.depths]
         if ends != sorted(set(ends)) or any(not 0 < end < 1 for end in ends):
@@ -120,6 +123,11 @@ class Recipe:
                 f"starts {self.starts} needs a model with a z and no Q-learning; this is {self.model}"
                 f"{' with q_learning' if self.q_learning else ''}"
             )
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether the model has a puzzle embedding."""
+        return self.prefix_len > 0 or self.add_id
 
     def depth(self, step: int) -> tuple[int, int]:
         """T and n at this optimizer step, 1 to `steps`."""
@@ -150,8 +158,8 @@ class Recipe:
             expansion=self.expansion,
             positions=self.positions,
             prefix_len=self.prefix_len,
-            puzzle_ids=self.puzzle_ids if self.prefix_len else 0,
-            puzzle_dim=self.hidden if self.prefix_len else 0,
+            puzzle_ids=self.puzzle_ids if self.has_ids else 0,
+            puzzle_dim=self.hidden if self.has_ids else 0,
             grid_cols=task.grid_shape[1] if self.positions == "rotary2d" or self.mixer == "conv" else 0,
             swiglu_multiple=self.swiglu_multiple,
             dtype=dtype,

@@ -56,7 +56,7 @@ def make_model(recipe: Recipe, device: torch.device) -> nn.Module:
     if recipe.start_from:
         first = load_model(recipe.start_from).model
         same = {"T": 1, "n": 1, "dtype": dtype}
-        same |= {"puzzle_ids": 1} if recipe.prefix_len else {}
+        same |= {"puzzle_ids": 1} if recipe.has_ids else {}
         if model_name(first) != recipe.model or replace(first.config, **same) != replace(model.config, **same):
             raise RecipeError(f"{recipe.start_from} holds {first.config}; the recipe asks for {model.config}")
         weights = first.state_dict()
@@ -70,7 +70,7 @@ def make_model(recipe: Recipe, device: torch.device) -> nn.Module:
 def check_ids(recipe: Recipe, puzzles: Puzzles) -> None:
     """RecipeError if the puzzle embedding has fewer rows than the puzzles have ids."""
     needed = getattr(puzzles, "puzzle_ids", 1)
-    if recipe.prefix_len and recipe.puzzle_ids < needed:
+    if recipe.has_ids and recipe.puzzle_ids < needed:
         raise RecipeError(
             f"puzzle_ids is {recipe.puzzle_ids:,}, but these puzzles have {needed:,} ids; give --puzzle-ids {needed}"
         )
