@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from trm_edu import tasks
+from trm_edu import cli, tasks
 from trm_edu.arc import ArcTask, arc_sets
 from trm_edu.arc_score import ArcMeasure, drawn, load_arc_sets, tasks_named
 from trm_edu.checkpoints import load_model
@@ -264,3 +264,64 @@ def test_learning_rows_alone_needs_a_network_and_rows(tmp_path: Path) -> None:
 def test_recipes_that_cannot_be_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         recipe_for(tmp_path, **changes)
+
+
+# --- command line ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A network that has seen four batches, on three tasks."""
+    run = train(recipe_for(write_kaggle(tmp_path, TASKS)), tmp_path / "run", progress=False)
+    return run.path
+
+
+def test_evaluate_votes_and_writes_a_submission(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "submission.json"
+    common = ["evaluate", str(weights), "--steps", "2", "--json"]
+    assert cli.main([*common, "--submission", str(out), "--augmentations", "1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["count"] == 6 and set(found["scores"]) == {"pass@1", "pass@2"}
+    assert found["copying_the_input"]["pass_at_1"] == 0.0
+    submission = json.loads(out.read_text())
+    assert {name: len(tests) for name, tests in submission.items()} == {"aaa": 1, "bbb": 1, "ccc": 1}
+    assert all(set(test) == {"attempt_1", "attempt_2"} for tests in submission.values() for test in tests)
+    assert cli.main([*common, "--ids", "wrong"]) == 0
+    assert "shown under wrong ids" in json.loads(capsys.readouterr().out)["source"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "other.json"], "this network has ids for the tasks of "),
+        (["--starts", "2"], "--starts is for puzzles with rules; ARC votes over --augmentations"),
+        (["--augmentations", "-1"], "--augmentations is -1; it must be at least 0"),
+    ],
+)
+def test_what_arc_cannot_do_is_one_line(
+    arguments: list[str], words: str, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", str(weights), *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_grid_alone_cannot_be_solved(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["solve", "12/34", "--weights", str(weights)]) == 2
+    assert "its id says which task it belongs to" in capsys.readouterr().err
+
+
+def test_options_of_arc_are_for_arc(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "--task", "sudoku6", "--count", "5", "--ids", "wrong"]) == 2
+    assert "--ids is for ARC tasks, not for sudoku6" in capsys.readouterr().err
+
+
+def test_data_describes_a_set_of_tasks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "arc-agi-2-evaluation"]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == (
+        "ARC-AGI-2 evaluation (Kaggle 2025: 172 test pairs; the repository's head has 167): 120 tasks, "
+        "358 demonstrations, 172 test pairs"
+    )
+    assert rest[1].startswith("task ") and rest[2] == "input"

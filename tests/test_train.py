@@ -246,7 +246,9 @@ def test_an_old_recipe_gets_todays_defaults() -> None:
 def test_recipes_refuse_what_cannot_work() -> None:
     with pytest.raises(RecipeError, match="no recipe is named 'laptop'; known: laptop-sudoku4, laptop-sudoku6"):
         get_recipe("laptop")
-    with pytest.raises(RecipeError, match="a recipe has no field depth; it has T, accumulate, add_id, allow_leak, augment"):
+    with pytest.raises(
+        RecipeError, match="a recipe has no field depth; it has T, accumulate, add_id, allow_leak, augment"
+    ):
         TINY.replace(depth=3)
     with pytest.raises(RecipeError, match="model 'gpt' does not exist"):
         TINY.replace(model="gpt")

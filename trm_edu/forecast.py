@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -65,6 +66,20 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
+class FusedAttention(torch.autograd.Function):
+    """What a fused attention kernel keeps for its backward pass: q, k, v, its output and one number a row.
+
+    It stands in for torch's own on the meta device, where torch falls back to plain attention, which would keep a
+    table of all pairs of positions: at the size of ARC twenty times as much as a GPU's kernel.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        mixed = torch.empty_like(q)
+        ctx.save_for_backward(q, k, v, mixed, q.new_empty(q.shape[:-1], dtype=torch.float32))
+        return mixed
+
+
 def kept_for_backward(model_name: str, config: ModelConfig, batch_size: int) -> int:
     """Bytes that one training step keeps for its backward pass, weights not counted.
 
@@ -85,7 +100,10 @@ def kept_for_backward(model_name: str, config: ModelConfig, batch_size: int) -> 
             torch.zeros(batch_size, dtype=torch.long),
         )
         weights = {p.untyped_storage()._cdata for p in model.parameters()}
-        with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
+        with (
+            torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor),
+            patch("torch.nn.functional.scaled_dot_product_attention", FusedAttention.apply),
+        ):
             model(inputs, model.initial_state(batch_size), ids)
     return sum(size for key, (_, size) in kept.items() if key not in weights)
 
@@ -99,7 +117,7 @@ def forecast(recipe: Recipe, *, processes: int = 1) -> Forecast:
         model = build_model(recipe.model, config)
     weights, slots = parameter_count(model), recipe.batch_size * recipe.starts // processes
     puzzle_rows = config.puzzle_ids
-    memory = weights * (16 + MOMENTS[recipe.optimizer]) + 8 * puzzle_rows * config.puzzle_dim  # table and evaluated copy
+    memory = weights * (16 + MOMENTS[recipe.optimizer]) + 8 * puzzle_rows * config.puzzle_dim  # and the evaluated copy
     memory += kept_for_backward(recipe.model, config, max(1, slots // recipe.accumulate))
     flops = step_flops(recipe.model, config, slots)
     rate = matmul_rate(device, config.torch_dtype)

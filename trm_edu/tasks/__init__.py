@@ -161,5 +161,5 @@ def _said(error: Exception) -> str:
     return text if isinstance(error, DataError) else f"{type(error).__name__}: {text}"
 
 
-for _task in (Sudoku(2, 2), Sudoku(2, 3), Sudoku(3, 3), Maze(7), Maze(10), Maze(30), Arc(10), Arc(30)):
+for _task in (Sudoku(2, 2), Sudoku(2, 3), Sudoku(3, 3), Maze(7), Maze(10), Maze(30), Arc(7), Arc(10), Arc(30)):
     register_task(_task)
