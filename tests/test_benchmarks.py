@@ -34,6 +34,7 @@ from trm_edu.trainer import Diverged
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import arc_ids  # noqa: E402
 import data_pipeline  # noqa: E402
 import gpu_campaign  # noqa: E402
 import inference_cost  # noqa: E402
@@ -500,3 +501,29 @@ def test_sources_count_what_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (row,) = found["mazes"]
     assert row["mazes"] % 50 == 0 and row["mazes"] > 0 and row["distance"] == 9
     assert [(row["mazes"], row["reproduced"]) for row in found["labels"]] == [(1000, 1000), (500, 500)]
+
+
+def test_ids_are_compared_and_rows_adapted(tmp_path: Path) -> None:
+    small = ["hidden=8", "steps=4", "eval_every=2", "eval_count=4", "dtype=float32", "batch_size=4", "augmentations=1"]
+    small += ["eval_augmentations=1", "puzzle_ids=9", "eval_supervision=2"]
+    seeds.main(
+        [
+            "laptop-arc",
+            "--seeds",
+            "1",
+            "--name",
+            "small",
+            "--set",
+            *small,
+            "--runs",
+            str(tmp_path),
+            "--out",
+            str(tmp_path),
+        ]
+    )
+    out = tmp_path / "ids.json"
+    arc_ids.main([str(tmp_path / "small-seed0"), "--steps", "3", "--out", str(out)])
+    (row,) = json.loads(out.read_text())["runs"]
+    assert set(row["ids"]) == {"right", "blank", "wrong"} and row["ids"]["right"]["count"] >= 8
+    assert "ARC-AGI-1 evaluation" in row["adapted"]["tasks"] and row["adapted"]["steps"] == 3
+    assert row["adapted"]["before"]["count"] == row["adapted"]["after"]["count"]

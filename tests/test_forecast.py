@@ -65,7 +65,7 @@ def test_it_is_said_in_words() -> None:
 
 @pytest.mark.parametrize(("name", "rows"), [("arc-agi-1", 876_420), ("arc-agi-2", 1_191_741)])
 def test_arc_at_paper_scale(name: str, rows: int) -> None:
-    """The table of ids is larger than everything else; a fused attention kernel keeps no table of all pairs of cells."""
+    """The table of ids counts, and a fused attention kernel keeps no table of all pairs of cells."""
     recipe = RECIPES[name].replace(device="cpu")
     cost, part = forecast(recipe), forecast(recipe.replace(accumulate=8))
     assert (cost.parameters, cost.puzzle_rows) == (6_829_058, rows)

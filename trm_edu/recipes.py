@@ -302,10 +302,9 @@ RECIPES: dict[str, Recipe] = {
             eval_every=500,
             max_seconds=1200,
         ),
-        # Unseen mazes of 10x10 in five minutes. The mixer is not the paper's: a 3x3 convolution, because a step of a path
-        # depends on the cells around it; attention and the paper's mixer learn nothing of it in that time
-        # (benchmarks/README.md). n = 4, because the gradient must reach as far as a piece of path: with n = 2 it did
-        # not get beyond one maze in five.
+        # Unseen mazes of 10x10 in five minutes. The mixer is not the paper's: a 3x3 convolution, because a step of a
+        # path depends on the cells around it. What attention and the paper's mixer learn in the same time, and why
+        # n = 4: benchmarks/README.md.
         Recipe(
             name="laptop-maze",
             task="maze10",
