@@ -36,6 +36,7 @@ def main() -> None:
             "summed": parallel.summed(mine + 1).item(),
             "agreed": parallel.agreed(parallel.rank() + 0.5, torch.device("cpu")),
             "equal": [parallel.all_equal(n, torch.device("cpu")) for n in (7, parallel.rank())],
+            "everyones": parallel.everyones({"rank": parallel.rank(), "text": "x" * 5 * parallel.rank()}),
             "slots": [[s.start, s.stop] for s in parallel.my_slots(8, 2)],
         }
         (folder / f"found-{parallel.rank()}.json").write_text(json.dumps(found))

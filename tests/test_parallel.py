@@ -25,11 +25,18 @@ TINY = Recipe(
     batch_size=8, steps=24, warmup=2, ema=0.9, eval_every=10, eval_part=5, save_every=6, exploration=0.5, reveal=0.5,
     loss="stablemax", device="cpu",
 )  # fmt: skip
+ARC = TINY.replace(
+    task="arc7", train_data="none", train_count=None, eval_data="arc-agi-1-training", eval_count=5, augmentations=2,
+    eval_augmentations=2, eval_part=3, prefix_len=1, puzzle_ids=16, reveal=0.0, steps=12, clip=0.0,
+)  # fmt: skip
 CASES = {
     "plain": TINY,
     "sparse embedding": TINY.replace(prefix_len=2, optimizer="adam_atan2", clip=0.0),
     "two parts each": TINY.replace(accumulate=2, optimizer="muon", depths=((0.5, 1, 1),)),
     "winner takes all": TINY.replace(starts=2, start_noise=0.5),
+    "ids and votes": ARC,
+    "rows alone": ARC.replace(only_ids=True, start_from="the model that is given"),
+    "scores by rules": TINY.replace(task="maze7", mixer="conv", steps=12),
     "q-learning": TINY.replace(model="hrm", q_learning=True, mixer="attention"),
 }
 
@@ -75,13 +82,16 @@ def test_two_processes_compute_what_one_does(name: str, two: Path, tmp_path: Pat
     for kind in ("eval", "end"):
         for ours, theirs in zip(rows(two / name, kind), rows(tmp_path, kind), strict=True):
             assert ours["count"] == theirs["count"] and ours["exact"] == theirs["exact"]
+            assert ours["scores"] == theirs["scores"]
             assert ours["halting"] == pytest.approx(theirs["halting"], rel=1e-6)
     ours, theirs = load_model(two / name / "model.safetensors").model.state_dict(), alone.model.state_dict()
     for key, value in theirs.items():
         assert torch.allclose(ours[key], value.float(), atol=1e-6), key
     assert rows(two / name, "start" if name != "resumed" else "resume")[0]["processes"] == 2
-    if name == "sparse embedding":
+    if recipe.has_ids:
         assert theirs["embed.puzzle.weight"].abs().max() > 0
+    told = {"ids and votes": {"pass@1", "pass@2"}, "scores by rules": {"valid shortest path", "valid path"}}
+    assert set(rows(tmp_path, "end")[0]["scores"]) == told.get(name, told["ids and votes"] if "rows" in name else set())
 
 
 def test_what_travels(two: Path) -> None:
@@ -89,6 +99,7 @@ def test_what_travels(two: Path) -> None:
     for each in found:
         assert each["gathered"] == [0, 0, 1, 1] and each["flags"] == [True, False]
         assert each["summed"] == 3 and each["agreed"] == 0.5 and each["equal"] == [True, False]
+        assert each["everyones"] == [{"rank": 0, "text": ""}, {"rank": 1, "text": "xxxxx"}]
     assert [each["slots"] for each in found] == [[[0, 2], [2, 4]], [[4, 6], [6, 8]]]
 
 
@@ -96,6 +107,7 @@ def test_alone_everything_stays_as_it_is() -> None:
     tensor = torch.ones(2)
     assert parallel.gathered(tensor) is tensor and parallel.summed(tensor) is tensor
     assert parallel.agreed(2.5, torch.device("cpu")) == 2.5 and parallel.all_equal(3, torch.device("cpu"))
+    assert parallel.everyones({"a": 1}) == [{"a": 1}]
     model = torch.nn.Linear(1, 1)
     assert parallel.wrap(model) is model and parallel.is_first()
     assert parallel.my_slots(8, 2) == [slice(0, 4), slice(4, 8)]

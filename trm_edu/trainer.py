@@ -63,7 +63,6 @@ def make_model(recipe: Recipe, device: torch.device) -> nn.Module:
         if first.config.puzzle_ids != model.config.puzzle_ids:
             weights[PUZZLE_TABLE] = model.state_dict()[PUZZLE_TABLE]
         model.load_state_dict(weights)
-    model.requires_grad_(not recipe.only_ids)
     return model.to(device)
 
 
@@ -117,6 +116,7 @@ class Trainer:
         self.recipe, self.device = recipe, parallel.my_device(recipe.device)
         check_ids(recipe, puzzles)
         self.model = (model or make_model(recipe, self.device)).to(self.device).train()
+        self.model.requires_grad_(not recipe.only_ids)  # the rows of the puzzle embedding are no parameters
         self.compiled = compiled(self.model, recipe, self.device)
         self.network = parallel.wrap(self.compiled)  # from here on all processes have the first one's weights
         self.averaged = copy.deepcopy(self.model).eval()
