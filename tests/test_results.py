@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from trm_edu.arc import fits, load_tasks
 from trm_edu.checkpoints import load_model
 from trm_edu.recipes import RECIPES, Recipe
+from trm_edu.voting import copying_the_input
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
@@ -38,6 +40,63 @@ def test_laptop_recipe_holds_its_promise(repository: Path) -> None:
     for row in found["runs"]:
         scores = " | ".join(f"{row[f'exact_{k}']:.1%}" for k in (1, 4, 16))
         assert f"| {row['seed']} | {scores} | {row['seconds']:.0f} s |" in readme
+
+
+def rows_in_readme(readme: str, found: dict, columns: list[str]) -> None:
+    """Every seed has its row: the named scores with their intervals left out, then the time."""
+    for row in found["runs"]:
+        shares = [row["exact"] if name == "exact" else row["scores"][name][0] for name in columns]
+        cells = " | ".join(f"{share:.1%}" for share in shares)
+        assert f"| {row['seed']} | {cells} | {row['seconds']:.0f} s |" in readme
+
+
+def test_mazes_keep_their_promise(repository: Path) -> None:
+    """Three seeds, about five minutes on two cores: at least 90% valid shortest paths in unseen mazes of 10x10."""
+    found = results("laptop-maze.json")
+    assert [row["seed"] for row in found["runs"]] == [0, 1, 2]
+    assert Recipe.from_dict(found["recipe"]) == RECIPES["laptop-maze"]
+    assert found["summary"]["valid shortest path"]["min"] >= 0.9 and found["summary"]["seconds"]["median"] <= 330
+    columns = ["exact", "valid shortest path", "valid path"]
+    rows_in_readme((repository / "README.md").read_text(), found, columns)
+
+
+def test_arc_tasks_beat_copying_the_input(repository: Path) -> None:
+    """Three seeds, about five minutes: the lower end of the interval of pass@2 lies above what copying scores."""
+    found = results("laptop-arc.json")
+    assert [row["seed"] for row in found["runs"]] == [0, 1, 2]
+    assert Recipe.from_dict(found["recipe"]) == RECIPES["laptop-arc"]
+    assert "60 tasks" in found["held_out"] and found["summary"]["seconds"]["median"] <= 330
+    copied = copying_the_input(fits(load_tasks("arc-agi-1-training"), 7)).pass_at_1
+    assert all(row["scores"]["pass@2"][1] > copied for row in found["runs"])
+    rows_in_readme((repository / "README.md").read_text(), found, ["pass@1", "pass@2"])
+
+
+@pytest.mark.parametrize("name", ["laptop-maze", "laptop-arc"])
+def test_each_seed_has_its_log(name: str) -> None:
+    for row in results(f"{name}.json")["runs"]:
+        lines = [json.loads(line) for line in (RESULTS / f"{name}-seed{row['seed']}.jsonl").read_text().splitlines()]
+        assert lines[0]["recipe"]["seed"] == row["seed"] and lines[-1]["kind"] == "end"
+        assert lines[-1]["exact"][-1] == row["exact"] and lines[-1]["scores"] == row["scores"]
+
+
+def test_an_id_is_what_the_network_knows_a_task_by() -> None:
+    """Under a blank or a wrong id nothing is left of the score; and rows alone can be learned for new tasks."""
+    for run in results("arc_ids.json")["runs"]:
+        right, blank, wrong = (run["ids"][ids]["scores"]["pass@2"][0] for ids in ("right", "blank", "wrong"))
+        assert right > max(blank, wrong)
+        assert run["adapted"]["after"]["cells"] > run["adapted"]["before"]["cells"]
+
+
+def test_puzzles_come_fast_enough() -> None:
+    """One core: 50 mazes a second at 30x30, 1,000 at 10x10; every real label; ARC-AGI-1 within 4 GB."""
+    found = results("sources.json")
+    rate = {row["task"]: row["per_second"] for row in found["mazes"]}
+    assert rate["maze30"] >= 50 and rate["maze10"] >= 1000
+    assert {row["task"]: row["distance"] for row in found["mazes"]} == {"maze7": 9, "maze10": 16, "maze30": 109}
+    assert sum(row["reproduced"] for row in found["labels"]) == sum(row["mazes"] for row in found["labels"]) == 1500
+    for row in found["arc"]:
+        assert row["memory_bytes"] < 4e9
+    assert [row["recipe"] for row in found["arc"]] == ["arc-agi-1", "arc-agi-2"]
 
 
 def test_recipe_is_faster_than_at_the_authors_shapes() -> None:
