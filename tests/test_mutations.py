@@ -122,8 +122,8 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
     ),
     "neighbouring channels are paired": (
         "layers",
-        "angle = torch.outer(torch.arange(positions, dtype=torch.float32), frequency).repeat(1, 2)",
-        "angle = torch.outer(torch.arange(positions, dtype=torch.float32), frequency).repeat_interleave(2, 1)",
+        "angle = torch.cat([torch.outer(axis, frequency) for axis in axes], dim=1).repeat(1, 2)",
+        "angle = torch.cat([torch.outer(axis, frequency) for axis in axes], dim=1).repeat_interleave(2, 1)",
     ),
     "attention looks backward only": (
         "layers",
