@@ -7,7 +7,7 @@ LAB_ARGS ?=
 
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-SOURCES := trm_edu tests notebooks $(wildcard benchmarks)
+SOURCES := trm_edu tests notebooks examples $(wildcard benchmarks)
 
 # JupyterLab asks no questions about news (.jupyterlab/overrides.json) and calls nobody.
 # Without jupytext's server part, a student who saves a lesson changes that notebook alone.
