@@ -371,8 +371,7 @@ RECIPES: dict[str, Recipe] = {
             **PUBLISHED,
         ),
         # ARC: n = 6 in the paper, 4 in the code's README. 100,000 epochs of the code are 100,000 draws of every task,
-        # each with all its pairs under one id: 100,000 x tasks x 4.15 (ARC-AGI-2: 4.33) pairs / 768 steps. Half of a
-        # percent of the code's ids differ: it draws augmentations at random and stops trying early.
+        # each with all its pairs under one id: 100,000 x tasks x 4.15 (ARC-AGI-2: 4.33) pairs / 768 steps.
         *(
             Recipe(
                 name=name,
