@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from trm_edu import arc
-from trm_edu.arc import ArcSet, ArcTask, arc_sets, augmentations, check_leak, fits, leaked, load_tasks, without_leak
+from trm_edu import arc, arc_tasks
+from trm_edu.arc import ArcSet, arc_sets, augmentations
+from trm_edu.arc_tasks import ArcTask, check_leak, fits, leaked, load_tasks, without_leak
 from trm_edu.errors import DataError, PuzzleError, RecipeError
 from trm_edu.losses import IGNORE
 from trm_edu.tasks.arc import (
@@ -550,7 +551,7 @@ def test_malformed_solutions_are_named(solutions: Any, words: str, tmp_path: Pat
 
 
 def test_files_beyond_all_measure_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arc, "MAX_BYTES", 1000)
+    monkeypatch.setattr(arc_tasks, "MAX_BYTES", 1000)
     with pytest.raises(DataError, match="more than 1,000 bytes once unpacked"):
         load_tasks(written(tmp_path / "bomb.json", b" " * 100_000, packed=True))
 
@@ -1019,6 +1020,7 @@ def test_nothing_waits_for_the_device(sets: tuple[ArcSet, ArcSet]) -> None:
 FULL = """
 import json, resource, time, torch
 from trm_edu.arc import *
+from trm_edu.arc_tasks import *
 torch.set_num_threads(1)
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 training, evaluation = load_tasks("arc-agi-1-training"), load_tasks("arc-agi-1-evaluation")

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from trm_edu import cli, tasks
-from trm_edu.arc import ArcTask, arc_sets
+from trm_edu.arc import arc_sets
 from trm_edu.arc_score import ArcMeasure, drawn, load_arc_sets, tasks_named
+from trm_edu.arc_tasks import ArcTask
 from trm_edu.checkpoints import load_model
 from trm_edu.errors import DataError, RecipeError
 from trm_edu.evaluate import evaluate, evaluate_halting

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from trm_edu.arc import ArcTask, arc_sets, load_tasks
+from trm_edu.arc import arc_sets
+from trm_edu.arc_tasks import ArcTask, load_tasks
 from trm_edu.errors import DataError
 from trm_edu.tasks.arc import Arc, grid_tokens
 from trm_edu.voting import Voting, copying_the_input

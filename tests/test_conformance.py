@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from trm_edu.arc import arc_sets, fits, load_tasks
+from trm_edu.arc import arc_sets
+from trm_edu.arc_tasks import fits, load_tasks
 from trm_edu.errors import DataError, PuzzleError
 from trm_edu.tasks import GridTask, Line, PuzzleSet, Sudoku, get_task, task_names
 from trm_edu.tasks.conformance import CHECKS, ConformanceError, check_task

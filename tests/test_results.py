@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trm_edu.arc import fits, load_tasks
+from trm_edu.arc_tasks import fits, load_tasks
 from trm_edu.checkpoints import load_model
 from trm_edu.recipes import RECIPES, Recipe
 from trm_edu.voting import copying_the_input

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from trm_edu import parallel
-from trm_edu.arc import ArcSet, ArcTask, arc_sets, fits, load_tasks
+from trm_edu.arc import ArcSet, arc_sets
+from trm_edu.arc_tasks import ArcTask, fits, load_tasks
 from trm_edu.errors import DataError
 from trm_edu.evaluate import Share, wilson_interval
 from trm_edu.tasks import PuzzleSet
@@ -29,14 +30,14 @@ class ArcMeasure:
 
     pairs: the evaluation set of `trm_edu.arc.arc_sets`. augmentations: how many of each task's vote beside the task
     itself (None: all). ids: under which ids the network sees them: the right ones, id 0, which belongs to no task and
-    is never trained, or those of the next task. Votes are counted for the right task in each case. judged_by: a judge
+    is never trained, or those of the next task. Votes are counted for the right task in each case. own_judge: a judge
     whose votes are wanted afterwards, for a submission; else each evaluation has its own.
     """
 
     pairs: ArcSet
     augmentations: int | None = None
     ids: Ids = "right"
-    judged_by: VotingJudge | None = None
+    own_judge: VotingJudge | None = None
 
     def __post_init__(self) -> None:
         if self.ids not in ("right", "blank", "wrong"):
@@ -79,7 +80,7 @@ class ArcMeasure:
         return f"{self.pairs.describe()}; the task and {votes} vote{shown}"
 
     def judge(self) -> VotingJudge:
-        return self.judged_by or VotingJudge(self)
+        return self.own_judge or VotingJudge(self)
 
 
 class VotingJudge:
@@ -156,7 +157,7 @@ def load_arc_sets(
 
     Tasks with a grid above `side` are left out. train_count, eval_count: how many of them, drawn with `seed`. Raises
     DataError for unknown names, too few tasks, or a task that is trained and measured and not in `allow`
-    (`trm_edu.arc.check_leak`).
+    (`trm_edu.arc_tasks.check_leak`).
     """
     training = drawn(tasks_named(train_data, side), train_count, seed, train_data)
     evaluation = drawn(tasks_named(eval_data, side), eval_count, seed, eval_data)

@@ -126,7 +126,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def data(args: argparse.Namespace) -> int:
     """Which puzzles and data sets are known; with a name, load it and describe it."""
-    from trm_edu.arc import TASK_SETS
+    from trm_edu.arc_tasks import TASK_SETS
     from trm_edu.data import DATA_SETS, load_puzzles
     from trm_edu.tasks import get_task, task_names
 
@@ -161,7 +161,7 @@ def arc_data(args: argparse.Namespace) -> int:
     """A set of ARC tasks in numbers, and the first ones as text."""
     import numpy as np
 
-    from trm_edu.arc import load_tasks
+    from trm_edu.arc_tasks import load_tasks
 
     tasks = load_tasks(args.name)
     if args.count is not None:
@@ -361,7 +361,7 @@ def evaluate_arc(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     votes = measure.augmentations if args.augmentations is None else args.augmentations
     measure = replace(measure, augmentations=votes, ids=args.ids or "right")
     judge = VotingJudge(measure)
-    measure = replace(measure, judged_by=judge)
+    measure = replace(measure, own_judge=judge)
     options = {"n_supervision": args.steps, "batch_size": args.batch, "regime": checkpoint.regime}
     score = (evaluate_halting if args.halt else evaluate)(checkpoint.model, measure, **options)
     copied = copying_the_input(measure.pairs.tasks)

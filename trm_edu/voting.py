@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from jaxtyping import Int64, Integer, UInt8
 
-from trm_edu.arc import BLANK_NAME, ArcSet, ArcTask
+from trm_edu.arc import ArcSet
+from trm_edu.arc_tasks import BLANK_NAME, ArcTask
 from trm_edu.data import write_whole
 from trm_edu.errors import DataError
 from trm_edu.tasks.arc import (

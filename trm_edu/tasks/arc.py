@@ -473,7 +473,7 @@ class Arc:
         """There is none: people make the tasks of ARC. Raises DataError that says where they are."""
         raise DataError(
             f"{self.name}: tasks of ARC are made by people and cannot be generated; load them with "
-            'trm_edu.arc.load_tasks("arc-agi-1-training"), "arc-agi-2-training", "conceptarc" or a path'
+            'trm_edu.arc_tasks.load_tasks("arc-agi-1-training"), "arc-agi-2-training", "conceptarc" or a path'
         )
 
     # --- pictures ---
@@ -501,39 +501,9 @@ class Arc:
         answer are two grids. changed: bool [L], framed yellow. wrong: bool [L], a vermilion cross. confidence: [L] in
         0 .. 1, pales a cell.
         """
-        from matplotlib.patches import Rectangle  # matplotlib is needed only here
+        from trm_edu.tasks._arc_drawing import draw_arc  # imports matplotlib
 
-        cells = cells_of(self, tokens).reshape(self.grid_shape)
-        marks = [changed, wrong, confidence]
-        changed, wrong, confidence = (
-            None if mark is None else cells_of(self, mark).reshape(self.grid_shape) for mark in marks
-        )
-        rows, columns = (int(np.flatnonzero((cells != 0).any(axis)).max(initial=0)) + 1 for axis in (1, 0))
-        width, height = ax.get_window_extent().size
-        points = min(width / columns, height / rows) * 72 / ax.figure.dpi  # side of a cell
-        ax.clear()
-        for (r, c), token in np.ndenumerate(cells[:rows, :columns]):
-            look = self.look(int(token))
-            sure = 1.0 if confidence is None else min(max(float(confidence[r, c]), 0.0), 1.0)
-            fill = np.array([int((look.fill or "#FFFFFF")[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-            fill = 1 - (0.25 + 0.75 * sure) * (1 - fill)
-            style = {"facecolor": fill, "edgecolor": "#808080", "linewidth": min(0.6, points * 0.03)}
-            ax.add_patch(Rectangle((c, r), 1, 1, hatch="///" if token == END else None, zorder=0, **style))
-            if look.text and points >= 6:
-                dark = fill @ (0.299, 0.587, 0.114) < 0.5
-                style = {"fontsize": points * 0.5, "color": "white" if dark else "black"}
-                ax.text(c + 0.5, r + 0.5, look.text, ha="center", va="center_baseline", zorder=1, **style)
-            if changed is not None and changed[r, c]:  # black beside yellow: the frame shows on every colour
-                for margin, colour, share in ((0.1, "black", 0.14), (0.1, "#F0E442", 0.08)):
-                    frame = {"edgecolor": colour, "linewidth": points * share, "fill": False, "zorder": 2}
-                    ax.add_patch(Rectangle((c + margin, r + margin), 1 - 2 * margin, 1 - 2 * margin, **frame))
-            if wrong is not None and wrong[r, c]:
-                for colour, share in (("white", 0.12), ("#D55E00", 0.07)):  # white around it: it shows on vermilion
-                    cross = {"color": colour, "markersize": points * 0.35, "markeredgewidth": points * share}
-                    ax.plot(c + 0.75, r + 0.25, "x", zorder=3, **cross)
-        ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
-        ax.set_frame_on(False)
-        return ax
+        return draw_arc(ax, self, tokens, changed, wrong, confidence)
 
 
 def _canonical_hash(tokens: Int64[Tensor, "N L"], weights: Int64[Tensor, "L V"]) -> UInt64[np.ndarray, " N"]:
