@@ -7,8 +7,6 @@ A move goes down, left, right or up. Rows and columns in messages count from 1.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +15,8 @@ from jaxtyping import Bool, Int64, Integer, UInt8, UInt64
 from torch import Tensor
 
 from trm_edu.errors import DataError, PuzzleError
-from trm_edu.tasks.base import Look, PuzzleSet, Tokens, as_numpy, cells_of
+from trm_edu.tasks.base import Look, PuzzleSet, Tokens, cells_of
+from trm_edu.tasks.grid import GridSymmetry, GridTask
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -28,23 +27,9 @@ WALL_SHARE = (0.3, 0.5)  # the wall probability of a maze is uniform between the
 # The least distance from S to G of the sizes in use. 109 is that of Maze-Hard; 7x7 and 10x10 are as long for their size
 # as two cores can learn in minutes.
 LEAST = {7: 9, 10: 16, 30: 109}
-TRIES = 200  # puzzles in a row that bring nothing new before `generate` gives up
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One of the eight symmetries of a square: first transposed, then rows and columns reversed."""
-
-    transpose: bool = False
-    rows: bool = False
-    columns: bool = False
-
-    def inverse(self) -> Turn:
-        """The turn that undoes this one: reversals behind a transposition come back on the other axis."""
-        return Turn(True, self.columns, self.rows) if self.transpose else self
-
-
-class Maze:
+class Maze(GridTask):
     """Mazes of `rows` x `cols` cells whose shortest path takes at least `least` moves.
 
     The answer marks one shortest path: from S, always step to a cell one move nearer to G; of several, prefer the one
@@ -53,6 +38,7 @@ class Maze:
     """
 
     judged_by = "rules"
+    patience = 200
 
     def __init__(self, rows: int, cols: int | None = None, *, least: int | None = None) -> None:
         cols = rows if cols is None else cols
@@ -62,10 +48,8 @@ class Maze:
         if not 2 <= least < rows * cols:
             raise DataError(f"A maze of {rows}x{cols} cells with distance {least}: it needs 2 to {rows * cols - 1}.")
         self.rows, self.cols, self.least = rows, cols, least
-        self.name = f"maze{rows}" if rows == cols else f"maze{rows}x{cols}"
-        self.vocab_size = len(CHARACTERS) + 1
-        self.seq_len = rows * cols
-        self.grid_shape = (rows, cols)
+        super().__init__(f"maze{rows}" if rows == cols else f"maze{rows}x{cols}", (rows, cols), CHARACTERS)
+        self.hint = f"{rows} lines of {cols} cells: # wall, . open, S, G"
 
     def __repr__(self) -> str:
         return f"Maze({self.rows}, {self.cols}, least={self.least})"
@@ -124,31 +108,11 @@ class Maze:
         encode = self.encode_answer if complete else self.encode
         return np.array([encode(text) for text in texts], np.uint8).reshape(-1, self.seq_len)
 
-    def decode(self, tokens: Tokens) -> str:
-        """Tokens to L characters on one line. Raises PuzzleError for padding or tokens out of range."""
-        tokens = cells_of(self, tokens)
-        bad = np.flatnonzero((tokens < WALL) | (tokens > PATH))
-        if len(bad):
-            raise PuzzleError(
-                f"{self.name}: token {tokens[bad[0]]} {self._at(bad[0])} is no cell; cells are tokens 1 to {PATH}."
-            )
-        return "".join(CHARACTERS[token - 1] for token in tokens.tolist())
-
     def format_grid(self, tokens: Tokens) -> str:
         """Tokens to one line for each row, `.` for an open cell, so that no space gets lost; `encode` reads it back."""
-        text = self.decode(tokens).replace(" ", ".")
-        return "\n".join(text[i : i + self.cols] for i in range(0, self.seq_len, self.cols))
+        return super().format_grid(tokens).replace(" ", ".")
 
     # --- rules ------------------------------------------------------------------------------------------------------
-
-    def _at(self, cell: int | np.integer) -> str:
-        return f"at row {cell // self.cols + 1} column {cell % self.cols + 1}"
-
-    def _set(self, tokens: Any) -> np.ndarray:
-        tokens = as_numpy(tokens)
-        if tokens.ndim != 2 or tokens.shape[1] != self.seq_len:
-            raise PuzzleError(f"{self.name}: a set of mazes has shape [N, {self.seq_len}], got {list(tokens.shape)}.")
-        return tokens
 
     def distances(self, questions: Integer[np.ndarray, "N L"]) -> Int64[np.ndarray, " N"]:
         """Moves of the shortest path from S to G, -1 if there is none. Each question must have one S and one G."""
@@ -169,11 +133,11 @@ class Maze:
         for token in (START, GOAL):
             found = np.flatnonzero(tokens == token)
             if len(found) != 1:
-                where = f": {', '.join(self._at(cell) for cell in found[:4])}" if len(found) else ""
+                where = f": {', '.join(self.at(cell) for cell in found[:4])}" if len(found) else ""
                 name = CHARACTERS[token - 1]
                 raise PuzzleError(f"{self.name}: a maze has one {name}, this has {len(found)}{where}.")
         if self.distances(tokens[None])[0] < 0:
-            ends = ", ".join(f"{CHARACTERS[t - 1]} {self._at(np.flatnonzero(tokens == t)[0])}" for t in (START, GOAL))
+            ends = ", ".join(f"{CHARACTERS[t - 1]} {self.at(np.flatnonzero(tokens == t)[0])}" for t in (START, GOAL))
             raise PuzzleError(f"{self.name}: no path leads from S to G ({ends}).")
 
     def violations(self, question: Tokens, answer: Tokens) -> list[str]:
@@ -185,7 +149,7 @@ class Maze:
         for cell, (before, after) in enumerate(zip(question.tolist(), answer.tolist(), strict=True)):
             if after != before and not (before in (OPEN, PATH) and after in (OPEN, PATH)):
                 now = names[after] if 0 <= after <= PATH else f"token {after}"
-                lines.append(f"cell {self._at(cell)} changed from {names[before]} to {now}")
+                lines.append(f"cell {self.at(cell)} changed from {names[before]} to {now}")
         if lines:
             return lines
         grid = np.pad(answer.reshape(self.grid_shape) >= START, 1).astype(int)
@@ -195,7 +159,7 @@ class Maze:
             if touched[cell] != need:
                 name = "the mark" if need == 2 else CHARACTERS[answer[cell] - 1]
                 cells = "cell" if touched[cell] == 1 else "cells"
-                lines.append(f"{name} {self._at(cell)} touches {touched[cell]} {cells} of the path, it needs {need}")
+                lines.append(f"{name} {self.at(cell)} touches {touched[cell]} {cells} of the path, it needs {need}")
         if lines:
             return lines
         marks, shortest = int((answer == PATH).sum()), int(self.distances(question[None])[0])
@@ -215,10 +179,6 @@ class Maze:
         answers = np.where((answers < 0) | (answers > PATH), 255, answers)
         return _maze_search.judge_all(questions, answers, *self.grid_shape)
 
-    def is_solved(self, question: Tokens, answer: Tokens) -> bool:
-        """Whether `answer` marks a shortest path, by whatever way it goes."""
-        return bool(self.is_solved_batch(cells_of(self, question)[None], cells_of(self, answer)[None])[0])
-
     def is_solved_batch(
         self, questions: Integer[np.ndarray, "N L"], answers: Integer[np.ndarray, "N L"]
     ) -> Bool[np.ndarray, " N"]:
@@ -237,51 +197,19 @@ class Maze:
 
     # --- symmetries -------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _turns(self) -> list[Turn]:
-        both = (False, True)
-        return [Turn(t, r, c) for t in (both if self.rows == self.cols else both[:1]) for r in both for c in both]
-
-    @cached_property
-    def _cells(self) -> Int64[np.ndarray, "turns L"]:
-        """For each turn the source cell of each cell."""
-        return np.stack([self._source(turn) for turn in self._turns])
-
-    def _source(self, turn: Turn) -> Int64[np.ndarray, " L"]:
-        if turn.transpose and self.rows != self.cols:
-            raise DataError(f"{self.name}: a maze that is not square does not survive a transposition.")
-        cells = np.arange(self.seq_len).reshape(self.grid_shape)
-        cells = cells.T if turn.transpose else cells
-        turned = cells[:: -1 if turn.rows else 1, :: -1 if turn.columns else 1]
-        return turned.reshape(-1).copy()  # torch takes no reversed view
-
-    def symmetries(self) -> str:
-        """What the symmetries are and how many."""
-        if self.rows == self.cols:
-            return "the 8 turns and reflections of a square; they keep shortest paths, but not the label rule's choice"
-        return "4: rows and columns reversed; they keep shortest paths, but not the label rule's choice"
-
-    def random_symmetry(self, rng: np.random.Generator) -> Turn:
-        """A turn drawn uniformly."""
-        return self._turns[rng.integers(len(self._turns))]
-
-    def all_symmetries(self) -> list[Turn]:
-        """All of them, the identity first."""
-        return list(self._turns)
-
-    def apply(self, symmetry: Turn, tokens: Any) -> Any:
-        """The image of tokens [..., L]; numpy or torch as they came, with their type and device.
+    def all_symmetries(self) -> list[GridSymmetry]:
+        """The eight turns of a square, or the four reversals of another rectangle; the identity first.
 
         A turned label is a shortest path, but mostly not the label rule's: `label` of the turned question is.
         """
-        if tokens.shape[-1] != self.seq_len:
-            raise PuzzleError(f"{self.name}: the last axis needs {self.seq_len} cells, got {list(tokens.shape)}.")
-        source = self._source(symmetry)
-        return tokens[..., torch.from_numpy(source).to(tokens.device) if isinstance(tokens, Tensor) else source]
+        steps, cells = (1, -1), self.cells()
+        grids = [cells, cells.T] if self.rows == self.cols else [cells]
+        return [self.symmetry(grid[::down, ::across]) for grid in grids for down in steps for across in steps]
 
-    def invert(self, symmetry: Turn) -> Turn:
-        """The turn that undoes `symmetry`."""
-        return symmetry.inverse()
+    def symmetries(self) -> str:
+        """What the symmetries are and how many."""
+        what = "the 8 turns and reflections of a square" if self.rows == self.cols else "4: rows and columns reversed"
+        return f"{what}; they keep shortest paths, but not the label rule's choice"
 
     def augment(
         self, questions: Integer[Tensor, "B L"], answers: Integer[Tensor, "B L"], generator: torch.Generator
@@ -292,21 +220,11 @@ class Maze:
         network for a choice that depends on a turn that it cannot see. The search runs on the CPU, wherever the
         tensors are: for 768 mazes of 30x30 about 10 ms.
         """
-        turns = torch.randint(len(self._turns), (len(questions),), generator=generator, device=questions.device)
-        source = torch.from_numpy(self._cells).to(questions.device)[turns]
-        turned = questions.gather(1, source)
+        cells = torch.from_numpy(self._tables[0]).to(questions.device)
+        turns = torch.randint(len(cells), (len(questions),), generator=generator, device=questions.device)
+        turned = questions.gather(1, cells[turns])
         labels = torch.from_numpy(self.label(turned.cpu().numpy()))
         return turned, labels.to(answers.device, answers.dtype)
-
-    def fingerprint(self, questions: Integer[np.ndarray, "N L"]) -> UInt64[np.ndarray, " N"]:
-        """Equal for any two mazes that a turn makes into each other, different for nearly all others."""
-        tokens = self._set(questions).astype(np.uint64)
-        weights = np.random.default_rng(0).integers(2**64, size=self.seq_len, dtype=np.uint64)
-        # The sum sees neither order nor carry from cell to cell but through its random weights; the mixing below
-        # makes a small difference a large one.
-        prints = np.stack([tokens @ weights[np.argsort(source)] for source in self._cells])
-        prints = (prints ^ (prints >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
-        return (prints ^ (prints >> np.uint64(29))).min(0)
 
     # --- generation -------------------------------------------------------------------------------------------------
 
@@ -340,7 +258,7 @@ class Maze:
                     known.add(value)
                     questions.append(question)
                     since_new = 0
-            if since_new >= max(TRIES, len(made)) and len(questions) < count:
+            if since_new >= max(self.patience, len(made)) and len(questions) < count:
                 raise DataError(
                     f"{self.name}: found {len(questions)} different mazes of the {count} asked for "
                     f"({0 if exclude is None else len(exclude)} excluded); {since_new:,} more brought nothing new."
