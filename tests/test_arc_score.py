@@ -248,6 +248,19 @@ def test_rows_are_learned_alone(tmp_path: Path) -> None:
             assert torch.equal(value, after[name]), name
 
 
+def test_rows_of_other_tasks_are_not_taken_over(tmp_path: Path) -> None:
+    """As many ids, and every one of them means another task: the old rows would be wrong ids in disguise."""
+    recipe = recipe_for(write_kaggle(tmp_path, TASKS[:1]), puzzle_ids=5)
+    first = train(recipe, tmp_path / "first", progress=False)
+    assert first.model.embed.puzzle.weight.any()
+    again = Trainer(recipe.replace(start_from=str(first.path)), load_sets(recipe)[0])
+    assert torch.equal(again.model.embed.puzzle.weight, first.model.embed.puzzle.weight)
+    other = recipe_for(write_kaggle(tmp_path, TASKS[1:2], "arc-agi_y_challenges.json"), puzzle_ids=5)
+    fresh = Trainer(other.replace(start_from=str(first.path)), load_sets(other)[0])
+    assert not fresh.model.embed.puzzle.weight.any()
+    assert torch.equal(fresh.model.embed.tokens.weight, first.model.embed.tokens.weight)
+
+
 def test_learning_rows_alone_needs_a_network_and_rows(tmp_path: Path) -> None:
     for changes in ({"start_from": None}, {"start_from": "x.safetensors", "prefix_len": 0}):
         with pytest.raises(RecipeError, match="only_ids needs a puzzle embedding and a trained network"):
@@ -289,6 +302,9 @@ def test_evaluate_votes_and_writes_a_submission(
     submission = json.loads(out.read_text())
     assert {name: len(tests) for name, tests in submission.items()} == {"aaa": 1, "bbb": 1, "ccc": 1}
     assert all(set(test) == {"attempt_1", "attempt_2"} for tests in submission.values() for test in tests)
+    assert cli.main([*common[:-1], "--submission", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert f"two attempts for every test input: {out}" in told and "copying the input: pass@1 0.0%" in told
     assert cli.main([*common, "--ids", "wrong"]) == 0
     assert "shown under wrong ids" in json.loads(capsys.readouterr().out)["source"]
 

@@ -236,6 +236,15 @@ def test_rotary_in_a_grid_sees_only_the_step_between_two_cells() -> None:
     assert min(b - a for a, b in itertools.pairwise(means)) > 1e-5  # every step its own
 
 
+def test_half_of_the_pairs_know_the_row_and_half_the_column() -> None:
+    """Pairs i and i + 4 turn together: 0 and 1 by the row, 2 and 3 by the column."""
+    cos = Rotary(8, 20, 100.0, columns=5).cos.view(4, 5, 8)
+    for pair in (0, 1):
+        assert (cos[..., pair] == cos[:, :1, pair]).all() and (cos[0, 0, pair] != cos[1:, 0, pair]).all()
+    for pair in (2, 3):
+        assert (cos[..., pair] == cos[:1, :, pair]).all() and (cos[0, 0, pair] != cos[0, 1:, pair]).all()
+
+
 def test_a_prefix_stands_in_a_row_of_its_own_above_the_grid() -> None:
     with_prefix, alone = Rotary(8, 2 + 6, columns=3, prefix=2), Rotary(8, 9, columns=3)
     torch.testing.assert_close(with_prefix.cos[2:], alone.cos[:6])

@@ -99,6 +99,7 @@ def test_what_travels(two: Path) -> None:
     for each in found:
         assert each["gathered"] == [0, 0, 1, 1] and each["flags"] == [True, False]
         assert each["summed"] == 3 and each["agreed"] == 0.5 and each["equal"] == [True, False]
+        assert each["votes"] == 1.0  # one process alone would say one half
         assert each["everyones"] == [{"rank": 0, "text": ""}, {"rank": 1, "text": "xxxxx"}]
     assert [each["slots"] for each in found] == [[[0, 2], [2, 4]], [[4, 6], [6, 8]]]
 

@@ -132,6 +132,13 @@ class CostedEvaluation:
         )
 
 
+def rows_of(puzzles: PuzzleSet, rows: slice) -> PuzzleSet:
+    """Some puzzles of a set. `take` would count anew how many are distinct, which takes longer than all the rest."""
+    extra = {name: column[rows] for name, column in puzzles.extra.items()}
+    ids = None if puzzles.ids is None else puzzles.ids[rows]
+    return PuzzleSet(puzzles.task, puzzles.questions[rows], puzzles.answers[rows], puzzles.source, 0, extra, ids)
+
+
 @dataclass
 class Seen:
     """What went through an evaluation, chunk by chunk. `distinct` adds up only if the chunks share no puzzle."""
@@ -149,11 +156,7 @@ class Seen:
             self.count, self.distinct = self.count + len(chunk), self.distinct + chunk.distinct
             self.cells += np.count_nonzero(chunk.answers)
             for start in range(0, len(chunk), size):
-                rows = slice(start, start + size)
-                # distinct is not known of a piece and not asked for; counting it anew would take longer than the rest
-                ids, extra = None if chunk.ids is None else chunk.ids[rows], chunk.extra
-                extra = {name: column[rows] for name, column in extra.items()}
-                yield PuzzleSet(chunk.task, chunk.questions[rows], chunk.answers[rows], chunk.source, 0, extra, ids)
+                yield rows_of(chunk, slice(start, start + size))
         if not self.count:
             raise DataError("there is no puzzle to evaluate; give a set that holds at least one")
 
@@ -179,18 +182,15 @@ class Judge(Protocol):
 
 
 class RuleJudge:
-    """Counts what the task's own `scores` says of each answer; nothing for a task without it."""
+    """Counts what the task's own `scores` says of each answer. Not asked about a task without it (`judges`)."""
 
     def __init__(self) -> None:
         self.hits: dict[str, int] = {}
         self.count = 0
 
     def add(self, piece: PuzzleSet, answers: UInt8[np.ndarray, "N L"], halt_logit: Float[np.ndarray, " N"]) -> None:
-        scores = getattr(get_task(piece.task), "scores", None)
-        if scores is None:
-            return
         self.count += len(answers)
-        for name, right in scores(piece.questions, answers).items():
+        for name, right in get_task(piece.task).scores(piece.questions, answers).items():
             self.hits[name] = self.hits.get(name, 0) + int(right.sum())
 
     def scores(self) -> dict[str, Share]:
@@ -208,10 +208,7 @@ def judge_of(puzzles: Any) -> Judge:
 
 def mine_of(piece: PuzzleSet) -> PuzzleSet:
     """The puzzles of a piece that this process evaluates (`trm_edu.parallel`)."""
-    rows = slice(parallel.rank(), None, parallel.world_size())
-    ids, extra = None if piece.ids is None else piece.ids[rows], piece.extra
-    extra = {name: column[rows] for name, column in extra.items()}
-    return PuzzleSet(piece.task, piece.questions[rows], piece.answers[rows], piece.source, 0, extra, ids)
+    return rows_of(piece, slice(parallel.rank(), None, parallel.world_size()))
 
 
 def ids_of(piece: PuzzleSet, device: torch.device) -> Tensor:

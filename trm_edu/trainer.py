@@ -37,6 +37,7 @@ from trm_edu.supervision import (
 from trm_edu.variants import build_model, model_name
 
 PUZZLE_TABLE = "embed.puzzle.weight"
+ID_SETTINGS = ("task", "train_data", "train_count", "eval_data", "eval_count", "augmentations", "data_seed")
 Puzzles = Any  # a PuzzleSet, or a set that makes its own stream, as trm_edu.arc.ArcSet does
 EXPLODED = 5.0  # a loss so many times larger than that of guessing never comes back
 
@@ -48,22 +49,31 @@ class Diverged(TrmEduError):
 def make_model(recipe: Recipe, device: torch.device) -> nn.Module:
     """A freshly initialised model (the recipe's seed decides its weights), or the weights that it starts from.
 
-    A puzzle embedding with another number of rows is another table of ids: its rows start at zero, as all do.
+    The rows of a puzzle embedding are taken over only if they stand for the same puzzles; else they start at zero, as
+    all do.
     """
     dtype = faster_dtype(device) if recipe.dtype == "auto" else recipe.dtype
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model, recipe.model_config(dtype))
     if recipe.start_from:
-        first = load_model(recipe.start_from).model
+        checkpoint = load_model(recipe.start_from)
+        first = checkpoint.model
         same = {"T": 1, "n": 1, "dtype": dtype}
         same |= {"puzzle_ids": 1} if recipe.has_ids else {}
         if model_name(first) != recipe.model or replace(first.config, **same) != replace(model.config, **same):
             raise RecipeError(f"{recipe.start_from} holds {first.config}; the recipe asks for {model.config}")
         weights = first.state_dict()
-        if first.config.puzzle_ids != model.config.puzzle_ids:
+        if recipe.has_ids and not same_ids(checkpoint.recipe, recipe):
             weights[PUZZLE_TABLE] = model.state_dict()[PUZZLE_TABLE]
         model.load_state_dict(weights)
     return model.to(device)
+
+
+def same_ids(before: dict[str, Any], recipe: Recipe) -> bool:
+    """Whether an id means the same as in an earlier recipe (`Recipe.as_dict`): one id means all puzzles, many tasks."""
+    settings = recipe.as_dict()
+    named = [name for name in ID_SETTINGS if before.get(name) != settings[name]]
+    return recipe.puzzle_ids == before.get("puzzle_ids", 1) and (recipe.puzzle_ids == 1 or not named)
 
 
 def check_ids(recipe: Recipe, puzzles: Puzzles) -> None:
