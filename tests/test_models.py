@@ -322,6 +322,20 @@ def test_bfloat16_forward_is_close_to_float32_and_keeps_float32_weights(name: st
     assert narrow.heads.answer.weight.grad.dtype == torch.float32
 
 
+def test_an_embedding_without_a_prefix_is_added_to_every_cell() -> None:
+    model, inputs = small(puzzle_ids=3, puzzle_dim=16), some_inputs()
+    ids = torch.arange(len(inputs)) % 3
+    plain = model.embed(inputs, ids)
+    model.embed.puzzle.weight.normal_()
+    expected = plain + model.embed.puzzle.weight[ids][:, None] * 16**0.5
+    torch.testing.assert_close(model.embed(inputs, ids), expected)
+    assert expected.shape[1] == inputs.shape[1]  # no position more than cells
+    state, output = model.train()(inputs, model.initial_state(len(inputs)), ids)
+    output.logits.square().sum().backward()
+    taken, rows = model.embed.puzzle.taken
+    assert torch.equal(taken, ids) and (rows.grad.abs().sum(1) > 0).all()
+
+
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 
@@ -83,6 +84,8 @@ def small_set(**changes) -> PuzzleSet:
         ({"answers": np.ones((2, 16), np.uint8)}, r"one shape, got \[3, 16\] and \[2, 16\]"),
         ({"distinct": 4}, "distinct is 4, but the set holds 3"),
         ({"extra": {"rating": np.arange(2)}}, "'rating' has 2 rows, the set has 3"),
+        ({"ids": np.arange(2)}, r"sudoku4 ids: needs int64 \[3\], got int64 \[2\]"),
+        ({"ids": np.arange(3.0)}, r"sudoku4 ids: needs int64 \[3\], got float64 \[3\]"),
     ],
 )
 def test_puzzle_set_refuses_what_does_not_fit(changes, message):
@@ -98,6 +101,12 @@ def test_take_keeps_rows_together():
         assert np.array_equal(part.answers, puzzles.answers[indices])
         assert np.array_equal(part.extra["clues"], puzzles.extra["clues"][indices])
         assert part.distinct == len(part) and part.source == puzzles.source
+
+
+def test_take_keeps_ids() -> None:
+    puzzles = get_task("sudoku6").generate(5, seed=1)
+    named = dataclasses.replace(puzzles, ids=np.arange(10, 15))
+    assert named.take(np.array([3, 0])).ids.tolist() == [13, 10] and puzzles.take(slice(2)).ids is None
 
 
 def test_take_counts_distinct_anew():
