@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import jaxtyping
@@ -24,7 +25,7 @@ def checked_modules() -> list[str]:
     numba compiles their inner loops and cannot look through a type checker's wrapper.
     """
     names = sorted(path.stem for path in (REPOSITORY / "trm_edu").glob("*.py"))
-    return [f"trm_edu.{name}" for name in names if name != "__init__"]
+    return [f"trm_edu.{name}" for name in [*names, "plots", "widgets"] if name != "__init__"]
 
 
 # It must stand before the first import of trm_edu, hence here and not in a fixture.
@@ -75,3 +76,11 @@ def unchecked_types() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is handed to IPython's display."""
+    caught: list[Any] = []
+    monkeypatch.setattr("IPython.display.display", lambda *objects, **_: caught.extend(objects))
+    return caught

@@ -1,0 +1,21 @@
+"""What a learner plays with: `Player` shows a recursion step by step, `YourPuzzle` takes a puzzle of your own.
+
+Without a live front end (a code host, a test run, a printed page) each shows a picture with the same content instead.
+Nothing here raises into the page: what is wrong stands in a line beside the puzzle.
+"""
+
+from trm_edu.widgets.frames import LIVE_VARIABLE, Frames, grid_svg, live_front_end, verdict
+from trm_edu.widgets.monitor import LiveTraining
+from trm_edu.widgets.player import Player
+from trm_edu.widgets.puzzle import YourPuzzle
+
+__all__ = [
+    "LIVE_VARIABLE",
+    "Frames",
+    "LiveTraining",
+    "Player",
+    "YourPuzzle",
+    "grid_svg",
+    "live_front_end",
+    "verdict",
+]
