@@ -67,6 +67,7 @@ def doctor(args: argparse.Namespace) -> int:
         "safetensors",
         "jupyterlab",
         "ipywidgets",
+        "anywidget",
         "matplotlib",
         "jupytext",
         "nbval",
@@ -98,7 +99,7 @@ def doctor(args: argparse.Namespace) -> int:
         "data": data,
         "networks": networks,
     }
-    lesson = all(versions[name] for name in ("jupyterlab", "ipywidgets", "matplotlib", "jupytext"))
+    lesson = all(versions[name] for name in ("jupyterlab", "ipywidgets", "anywidget", "matplotlib", "jupytext"))
     lines = [
         f"trm-edu {__version__}, Python {found['python']}",
         *(f"  {name} {version or 'not installed'}" for name, version in versions.items()),
