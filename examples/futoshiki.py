@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trm_edu.errors import PuzzleError
 from trm_edu.tasks import GridTask, Line, Look, group_of, register_task
 
 SIGNS = "<>^v"
@@ -51,6 +52,32 @@ class Futoshiki(GridTask):
                 number = (row if kind == "row" else column) + 1
                 broken.append(f"{kind} {number} breaks a sign: {first[row, column]} and {second[row, column]}")
         return broken
+
+    # --- what no question may hold; a field for a puzzle of one's own crosses the cells that the error names ---------
+
+    def check_question(self, tokens: np.ndarray) -> None:
+        super().check_question(tokens)
+        tokens, (places, across, down) = np.asarray(tokens), self.parts(self.cells())
+        foreign = [cell for cell in self.cells().flat if (tokens[cell] > self.blank) == (cell in places)]
+        foreign = [cell for cell in foreign if tokens[cell] != self.blank]
+        if foreign:
+            raise PuzzleError(f"{self.name}: a digit or a sign is in the other's place {self.at(foreign[0])}.", cells=foreign)
+        found = []
+        for line in (*places, *places.T):
+            pairs = [(a, b) for i, a in enumerate(line) for b in line[i + 1 :]]
+            found += [(a, b, "are equal") for a, b in pairs if tokens[a] == tokens[b] <= self.side]
+        for signs, less, more, first, second in (
+            (across, self.less, self.more, places[:, :-1], places[:, 1:]),
+            (down, self.up, self.down, places[:-1], places[1:]),
+        ):
+            for sign, a, b in zip(tokens[signs].flat, first.flat, second.flat, strict=True):
+                wrong = sign == less and tokens[a] > tokens[b] or sign == more and tokens[a] < tokens[b]
+                if wrong and max(tokens[a], tokens[b]) <= self.side:
+                    found.append((a, b, "break the sign between them"))
+        if found:
+            a, b, how = found[0]
+            cells = {cell for pair in found for cell in pair[:2]}
+            raise PuzzleError(f"{self.name}: the digits {self.at(a)} and {self.at(b)} {how}.", cells=sorted(cells))
 
     # --- the symmetries: a mirror, a transposition and d -> n + 1 - d make all 16 --------------------------------
 

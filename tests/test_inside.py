@@ -216,7 +216,7 @@ class Half(TRM):
 class Noisy(TRM):
     def latent_recursion(self, x: Tensor, state: State) -> State:
         y, z = state
-        return State(self.network(y, z + x + torch.randn_like(x), self.rotary), z)
+        return State(self.network(y, z + x + 0.3 * torch.randn_like(x), self.rotary), z)
 
 
 class Idle(TRM):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import SupportsInt
+
 
 class TrmEduError(Exception):
     """Base of every error that `trm-edu` prints as one line before it exits with status 2."""
 
 
 class PuzzleError(TrmEduError, ValueError):
-    """A puzzle that cannot be read or breaks its own rules: wrong length, foreign characters, contradicting clues."""
+    """A puzzle that cannot be read or breaks its own rules: wrong length, foreign characters, contradicting clues.
+
+    cells: those that are to blame, counted from 0 in reading order; empty if there are none or nobody knows them.
+    """
+
+    def __init__(self, *args: object, cells: Iterable[SupportsInt] = ()) -> None:
+        super().__init__(*args)
+        self.cells: tuple[int, ...] = tuple(int(cell) for cell in cells)
 
 
 class DataError(TrmEduError, ValueError):

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from trm_edu.data import as_tensor
 from trm_edu.errors import CheckpointError, PuzzleError
 from trm_edu.inference import noisy_state
+from trm_edu.interface import Output
 from trm_edu.tasks import Task
 
 
@@ -98,6 +99,15 @@ def check_fits(model: nn.Module, task: Task) -> None:
         )
 
 
+def read_output(
+    output: Output,
+) -> tuple[UInt8[np.ndarray, "N L"], Float[np.ndarray, "N L"], Float[np.ndarray, " N"]]:
+    """What the heads say: answers [N, L], probability of each chosen token [N, L], halting probability [N]."""
+    confidence, answer = output.logits.float().softmax(-1)[..., 1:].max(-1)
+    answer = answer + 1  # token 0 is padding: no answer holds it, and no grid could show it
+    return answer.byte().cpu().numpy(), confidence.cpu().numpy(), output.halt_logit.sigmoid().cpu().numpy()
+
+
 @torch.inference_mode()
 def recursion_trace(
     model: nn.Module,
@@ -118,10 +128,7 @@ def recursion_trace(
     state = model.initial_state(len(inputs)) if state is None else state
     for _ in range(n_supervision):
         state, output = model(inputs, state, ids)
-        confidence, answer = output.logits.float().softmax(-1)[..., 1:].max(-1)
-        answer = answer + 1  # token 0 is padding: no answer holds it, and no grid could show it
-        halt = output.halt_logit.sigmoid()
-        trace.append((answer.byte().cpu().numpy(), confidence.cpu().numpy(), halt.cpu().numpy()))
+        trace.append(read_output(output))
         done |= output.halt_logit > 0
         if done.all():
             break

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from trm_edu import __version__, parallel
 from trm_edu.arc_score import load_arc_sets
-from trm_edu.checkpoints import save_model
+from trm_edu.checkpoints import load_model, save_model
 from trm_edu.data import load_puzzles
 from trm_edu.devices import device_name
 from trm_edu.errors import CheckpointError
@@ -38,7 +38,10 @@ LAST, BEST = "model.safetensors", "best.safetensors"
 
 @dataclass
 class Run:
-    """A finished run: the averaged model, its final evaluation, and the log. `path`: its weights, `best`: the best."""
+    """A finished run: the averaged model, its final evaluation, and the log. `path`: its weights, `best`: the best.
+
+    `stopped`: `stop` ended it before its last step. `kept_step`: the optimizer step whose averaged weights these are.
+    """
 
     model: nn.Module
     recipe: Recipe
@@ -47,6 +50,8 @@ class Run:
     seconds: float = 0.0
     path: Path | None = None
     best: Path | None = None
+    stopped: bool = False
+    kept_step: int = 0
 
 
 def load_sets(recipe: Recipe) -> tuple[Puzzles, Puzzles]:
@@ -66,23 +71,50 @@ def load_sets(recipe: Recipe) -> tuple[Puzzles, Puzzles]:
 
 
 class Weights:
-    """The two weights files of a run: the last averaged weights, and the best ones by the evaluations on the way."""
+    """The last averaged weights of a run, and the best ones by the evaluations on the way: two files, with a folder.
 
-    def __init__(self, folder: Path | None, trainer: Trainer, facts: dict[str, Any]):
-        self.folder, self.trainer, self.facts, self.best_score = folder, trainer, facts, -1.0
+    remembers: hold the best ones in memory too, on the CPU, so that `put_back` can bring them back.
+    """
 
-    def save(self, seconds: float, score: Evaluation | None = None, *, may_be_best: bool = False) -> None:
-        """Write the averaged weights with everything that a score must be quoted with. In the first process only."""
+    def __init__(self, folder: Path | None, trainer: Trainer, facts: dict[str, Any], *, remembers: bool = False):
+        self.folder, self.trainer, self.facts, self.remembers = folder, trainer, facts, remembers
+        self.best_score, self.best_step = -1.0, 0
+        self.best: dict[str, Tensor] | None = None
+
+    def resume(self, folder: Path, best_score: float) -> None:
+        """Go on from a state: the best weights so far lie in this folder. In every process."""
+        self.best_score = best_score
+        if self.remembers and (folder / BEST).exists():
+            found = load_model(folder / BEST)
+            self.best, self.best_step = found.model.state_dict(), found.metrics["steps"]
+        elif self.remembers:
+            self.best_score = -1.0  # whatever was best is gone
+
+    def compare(self, seconds: float, score: Evaluation, *, wins_ties: bool = False) -> None:
+        """Keep the weights that were just measured if they are the best so far; equal to the best: if `wins_ties`."""
+        if score.score > self.best_score or (wins_ties and score.score == self.best_score):
+            self.best_score, self.best_step = score.score, self.trainer.steps_done
+            if self.remembers:
+                state = self.trainer.averaged.state_dict()
+                self.best = {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
+            self.save(BEST, seconds, score, self.best_step)
+
+    def put_back(self) -> int:
+        """Make the averaged model the best one again, and return the step at which it was that."""
+        self.trainer.averaged.load_state_dict(self.best)
+        return self.best_step
+
+    def save(self, name: str, seconds: float, score: Evaluation, step: int) -> None:
+        """Write the weights that were just measured with everything that a score must be quoted with.
+
+        In the first process only: the others have no folder.
+        """
         if self.folder is None:
             return
-        recipe, metrics = self.trainer.recipe, self.facts | {"steps": self.trainer.steps_done, "seconds": seconds}
-        if score is not None:
-            metrics |= {"exact": score.score, "interval": score.interval, "evaluated_on": score.source}
+        recipe, metrics = self.trainer.recipe, self.facts | {"steps": step, "seconds": seconds}
+        metrics |= {"exact": score.score, "interval": score.interval, "evaluated_on": score.source}
         about = {"task": recipe.task, "recipe": recipe.as_dict(), "metrics": metrics}
-        save_model(self.folder / LAST, self.trainer.average(), **about)
-        if may_be_best and score is not None and score.score > self.best_score:
-            self.best_score = score.score
-            save_model(self.folder / BEST, self.trainer.averaged, **about)
+        save_model(self.folder / name, self.trainer.averaged, **about)
 
 
 def train(
@@ -94,6 +126,7 @@ def train(
     progress: bool = True,
     on_row: Callable[[dict[str, Any]], None] | None = None,
     tensorboard: bool = False,
+    stop: Callable[[], bool] | None = None,
 ) -> Run:
     """Train a recipe; with a folder, write there `log.jsonl`, `model.safetensors` (last) and `best.safetensors`.
 
@@ -103,11 +136,19 @@ def train(
     its last state was saved (every `save_every` steps). The best weights are chosen by the part of the evaluation
     puzzles: a score to quote needs others. Raises RecipeError or DataError before the first step if something cannot
     work, Diverged if the loss stops making sense; the last good state and weights stay.
+
+    stop: asked after every step but the last; True ends the run there and keeps the best weights. The averaged weights
+    of that step are measured on the part, as at the evaluations on the way. If an earlier one scored higher, its
+    weights are put back: they are evaluated on all puzzles, returned, and written as `model.safetensors`, just as they
+    stand in `best.safetensors`. The log's last row says `stopped` and `kept_step`. In a folder a state of the stop
+    itself is left, so that the same command goes on from there and not from the kept weights. For this the best
+    weights are held in memory. Several processes must all give `stop`; the first one's is asked, and only every 20
+    steps and at evaluations and saves, where they talk anyway.
     """
     if model is not None and folder is not None:
         model_name(model)
     with parallel.together(recipe.device):
-        return run(recipe, None if folder is None else Path(folder), model, sets, progress, on_row, tensorboard)
+        return run(recipe, None if folder is None else Path(folder), model, sets, progress, on_row, tensorboard, stop)
 
 
 def run(
@@ -118,6 +159,7 @@ def run(
     progress: bool,
     on_row: Callable[[dict[str, Any]], None] | None,
     tensorboard: bool,
+    stop: Callable[[], bool] | None,
 ) -> Run:
     """`train` in one of the processes of a run."""
     training, held_out = sets or load_sets(recipe)
@@ -131,10 +173,12 @@ def run(
     first = trainer.steps_done
     begun = time.perf_counter() - (saved.facts["seconds"] if saved else 0.0)
     device, regime = device_name(trainer.device), training.describe()
+    writes = folder if parallel.is_first() else None
+    weights = Weights(writes, trainer, {"trained_on": regime, "device": device}, remembers=stop is not None)
+    if saved is not None and folder is not None:
+        weights.resume(folder, saved.facts["best"])
     if not parallel.is_first():
         folder, on_row, progress, tensorboard = None, None, False, False
-    weights = Weights(folder, trainer, {"trained_on": regime, "device": device})
-    weights.best_score = saved.facts["best"] if saved else -1.0
     log = Log(folder, on_row, None if saved is None else first, tensorboard)
     log.write(
         "start" if saved is None else "resume",
@@ -149,21 +193,29 @@ def run(
         versions={"trm_edu": __version__, "torch": torch.__version__, "python": sys.version.split()[0]},
     )
 
-    def measure(puzzles: Puzzles) -> Evaluation:
-        return evaluate(trainer.average(), puzzles, n_supervision=recipe.eval_supervision, regime=regime)
+    def measure(model: nn.Module, puzzles: Puzzles) -> Evaluation:
+        return evaluate(model, puzzles, n_supervision=recipe.eval_supervision, regime=regime)
+
+    def asked_to_stop(talks: bool) -> bool:
+        if stop is None or not (talks or parallel.world_size() == 1):
+            return False
+        return bool(parallel.agreed(parallel.is_first() and stop(), trainer.device))
 
     def seconds() -> float:
         return parallel.agreed(time.perf_counter() - begun, trainer.device)
 
-    shown: dict[str, str] = {}
+    stopped, shown = False, {}
     look = {"desc": recipe.name, "unit": "step", "disable": not progress, "mininterval": 0.5}
     with log, tqdm(total=recipe.steps, initial=first, **look) as bar:
         for step in range(first + 1, recipe.steps + 1):
             loss = trainer.step()
-            evaluates = step % recipe.eval_every == 0 and step < recipe.steps
-            saves = step % recipe.save_every == 0 and step < recipe.steps
-            enough = late = False
-            if evaluates or saves or step % REPORT_EVERY == 0 or step == recipe.steps:  # no weights are saved unseen
+            is_last = step == recipe.steps
+            evaluates = step % recipe.eval_every == 0 and not is_last
+            saves = step % recipe.save_every == 0 and not is_last
+            talks = evaluates or saves or step % REPORT_EVERY == 0 or is_last
+            enough = stopped = not is_last and asked_to_stop(talks)
+            late = False
+            if talks or stopped:  # no weights are saved unseen
                 try:
                     numbers = trainer.check(loss)
                 except Diverged as error:
@@ -173,16 +225,18 @@ def run(
                 bar.set_postfix(shown)
                 now = seconds()
                 log.write("step", step=step, seconds=now, **numbers)
-                enough = late = recipe.max_seconds is not None and now > recipe.max_seconds
-            if evaluates:
-                score = measure(part)
+                late = recipe.max_seconds is not None and now > recipe.max_seconds
+                enough |= late
+            if evaluates or stopped:
+                score = measure(trainer.average(), part)
                 shown |= {"exact": f"{score.score:.1%}"}
                 bar.set_postfix(shown)
                 now = seconds()
                 log.write("eval", step=step, seconds=now, **score.as_dict())
-                weights.save(now, score, may_be_best=True)
+                weights.save(LAST, now, score, step)
+                weights.compare(now, score, wins_ties=stopped)
                 enough |= recipe.stop_at is not None and score.score >= recipe.stop_at
-            if saves or (late and step < recipe.steps):  # with more time, the same command goes on
+            if saves or ((late or stopped) and not is_last):  # with more time, the same command goes on
                 now, state = seconds(), trainer.state()
                 if folder is not None:
                     facts = {"step": step, "seconds": now, "best": weights.best_score, "recipe": recipe.as_dict()}
@@ -190,14 +244,17 @@ def run(
             if enough:
                 break
         train_seconds = seconds()
-        final = measure(held_out)
-        total = seconds()
-        log.write("end", step=trainer.steps_done, train_seconds=train_seconds, seconds=total, **final.as_dict())
-        weights.save(train_seconds, final)
+        averaged, kept_step = trainer.average(), trainer.steps_done
+        if stopped:
+            kept_step = weights.put_back()
+        final = measure(averaged, held_out)
+        total, told = seconds(), {"stopped": True, "kept_step": kept_step} if stopped else {}
+        log.write("end", step=trainer.steps_done, train_seconds=train_seconds, seconds=total, **told, **final.as_dict())
+        weights.save(LAST, train_seconds, final, kept_step)
     if folder is not None and trainer.steps_done == recipe.steps:
         remove_states(folder)
     paths = [folder / name if folder and (folder / name).exists() else None for name in (LAST, BEST)]
-    return Run(trainer.averaged, recipe, final, log.rows, total, *paths)
+    return Run(averaged, recipe, final, log.rows, total, *paths, stopped=stopped, kept_step=kept_step)
 
 
 def finished_run(folder: Path) -> str:

@@ -5,10 +5,36 @@ background is white, so that a dark theme changes nothing. `show` puts a picture
 text that a screen reader reads out.
 """
 
-from trm_edu.plots.grids import answer_row, changed_cells, grid, shown_steps
+from trm_edu.plots.grids import (
+    answer_row,
+    attention_on_grid,
+    attention_on_grid_text,
+    changed_cells,
+    grid,
+    grid_map,
+    grid_map_text,
+    shown_steps,
+    thinking,
+    thinking_text,
+)
+from trm_edu.plots.latents import latent_trajectories, latent_trajectories_text, step_sizes, step_sizes_text
 from trm_edu.plots.recursion import RECURSION_TEXT, recursion_diagram
 from trm_edu.plots.runs import curves_text, learning_curve, training_curves
-from trm_edu.plots.scores import accuracy_by_step, solved_by_guesses
+from trm_edu.plots.scores import (
+    CostPoint,
+    accuracy_against_cost,
+    accuracy_against_cost_text,
+    accuracy_by_step,
+    accuracy_by_step_text,
+    depth_map,
+    depth_map_text,
+    halting_calibration,
+    halting_calibration_text,
+    ladder,
+    ladder_text,
+    solved_by_guesses,
+    solved_by_guesses_text,
+)
 from trm_edu.plots.style import (
     BLACK,
     BLUE,
@@ -25,23 +51,44 @@ from trm_edu.plots.style import (
 __all__ = [
     "BLACK",
     "BLUE",
+    "CostPoint",
     "GREEN",
     "ORANGE",
     "PURPLE",
     "RECURSION_TEXT",
     "VERMILION",
     "YELLOW",
+    "accuracy_against_cost",
+    "accuracy_against_cost_text",
     "accuracy_by_step",
+    "accuracy_by_step_text",
     "answer_row",
+    "attention_on_grid",
+    "attention_on_grid_text",
     "changed_cells",
     "curves_text",
+    "depth_map",
+    "depth_map_text",
     "figure_of",
     "grid",
+    "grid_map",
+    "grid_map_text",
+    "halting_calibration",
+    "halting_calibration_text",
     "image_tag",
+    "ladder",
+    "ladder_text",
+    "latent_trajectories",
+    "latent_trajectories_text",
     "learning_curve",
     "recursion_diagram",
     "show",
     "shown_steps",
     "solved_by_guesses",
+    "solved_by_guesses_text",
+    "step_sizes",
+    "step_sizes_text",
+    "thinking",
+    "thinking_text",
     "training_curves",
 ]

@@ -8,7 +8,8 @@ import matplotlib.axes
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from trm_edu.tasks.base import cells_of
+from trm_edu.tasks._drawing import draw_doubts
+from trm_edu.tasks.base import cells_of, text_on
 
 if TYPE_CHECKING:
     from trm_edu.tasks.arc import Arc
@@ -31,14 +32,11 @@ def draw_arc(
     ax.clear()
     for (r, c), token in np.ndenumerate(cells[:rows, :columns]):
         look = task.look(int(token))
-        sure = 1.0 if confidence is None else min(max(float(confidence[r, c]), 0.0), 1.0)
-        fill = np.array([int((look.fill or "#FFFFFF")[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-        fill = 1 - (0.25 + 0.75 * sure) * (1 - fill)
+        fill = look.fill or "#FFFFFF"
         style = {"facecolor": fill, "edgecolor": "#808080", "linewidth": min(0.6, points * 0.03)}
         ax.add_patch(Rectangle((c, r), 1, 1, hatch="///" if token == END else None, zorder=0, **style))
         if look.text and points >= 6:
-            dark = fill @ (0.299, 0.587, 0.114) < 0.5
-            style = {"fontsize": points * 0.5, "color": "white" if dark else "black"}
+            style = {"fontsize": points * 0.5, "color": text_on(fill)}
             ax.text(c + 0.5, r + 0.5, look.text, ha="center", va="center_baseline", zorder=1, **style)
         if changed is not None and changed[r, c]:  # black beside yellow: the frame shows on every colour
             for margin, colour, share in ((0.1, "black", 0.14), (0.1, "#F0E442", 0.08)):
@@ -48,6 +46,8 @@ def draw_arc(
             for colour, share in (("white", 0.12), ("#D55E00", 0.07)):  # white around it: it shows on vermilion
                 cross = {"color": colour, "markersize": points * 0.35, "markeredgewidth": points * share}
                 ax.plot(c + 0.75, r + 0.25, "x", zorder=3, **cross)
+    if confidence is not None:
+        draw_doubts(ax, [(r, c, confidence[r, c]) for r, c in np.argwhere(cells != 0).tolist()], points)
     ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
     ax.set_frame_on(False)
     return ax

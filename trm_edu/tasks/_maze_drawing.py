@@ -8,6 +8,8 @@ from jaxtyping import Integer, Shaped
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
+from trm_edu.tasks._drawing import draw_doubts
+
 BLUE, VERMILION, YELLOW, DARK = "#0072B2", "#D55E00", "#F0E442", "#444444"  # Okabe and Ito: told apart by all eyes
 WALL, START, GOAL, PATH = 1, 3, 4, 5
 
@@ -25,21 +27,17 @@ def draw_maze(
     ax.clear()
     ax.set(xlim=(0, cols), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
     ax.imshow(grid == WALL, cmap="Greys", vmin=0, vmax=1.35, extent=(0, cols, rows, 0), zorder=0)
-    sure = np.ones(grid.size) if confidence is None else np.clip(np.asarray(confidence, float), 0, 1)
-    sure = (0.25 + 0.75 * sure).reshape(grid.shape)
     on_path = grid >= START
     right = [(r, c, r, c + 1) for r, c in np.argwhere(on_path[:, :-1] & on_path[:, 1:])]
     below = [(r, c, r + 1, c) for r, c in np.argwhere(on_path[:-1] & on_path[1:])]
     lines = [[(a + 0.5, r + 0.5), (b + 0.5, s + 0.5)] for r, a, s, b in right + below]
-    alphas = [min(sure[r, a], sure[s, b]) for r, a, s, b in right + below]
-    style = {"colors": [(0, 0x72 / 255, 0xB2 / 255, alpha) for alpha in alphas], "linewidths": points * 0.22}
-    ax.add_collection(LineCollection(lines, **style, capstyle="round", zorder=2))
+    ax.add_collection(LineCollection(lines, colors=BLUE, linewidths=points * 0.22, capstyle="round", zorder=2))
     for cell, token in enumerate(grid.reshape(-1).tolist()):
         row, column = divmod(cell, cols)
         if changed is not None and changed[cell]:
             ax.add_patch(Rectangle((column, row), 1, 1, facecolor=YELLOW, alpha=0.6, linewidth=0, zorder=1))
         if token == PATH:  # a mark is a dot: a single one is seen too
-            dot = {"color": BLUE, "alpha": sure[row, column], "markersize": points * 0.36, "zorder": 3}
+            dot = {"color": BLUE, "markersize": points * 0.36, "zorder": 3}
             ax.plot(column + 0.5, row + 0.5, "o", markeredgewidth=0, **dot)
         elif token in (START, GOAL):
             ax.add_patch(Rectangle((column, row), 1, 1, facecolor="white", edgecolor="black", linewidth=1, zorder=3))
@@ -50,6 +48,10 @@ def draw_maze(
         if wrong is not None and wrong[cell]:  # colour alone would be lost on some readers: the cross says it too
             size = {"markersize": points * 0.45, "markeredgewidth": points * 0.1}
             ax.plot(column + 0.5, row + 0.5, "x", color=VERMILION, zorder=5, **size)
+    if confidence is not None:  # walls, S and G are given
+        sure = confidence.reshape(grid.shape)
+        places = np.argwhere(~np.isin(grid, (WALL, START, GOAL))).tolist()
+        draw_doubts(ax, [(row, column, sure[row, column]) for row, column in places], points)
     for spine in ax.spines.values():
         spine.set(visible=True, color=DARK, linewidth=1.5)
     return ax

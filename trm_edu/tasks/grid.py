@@ -70,6 +70,8 @@ class GridTask:
     make(rng)                a new puzzle: question [L] and answer [L], or both [rows, columns]. Needed to generate.
     all_symmetries()         the symmetries, if they can be listed (see `group_of`). Default: only the identity.
     look(token), lines()     how it looks, if the characters and thin lines are not what you want.
+    cell_names               which characters a question may hold and what each is called, {"#": "wall"}, where the
+                             characters alone say too little. Default: all, under their own names.
 
     Clues that must stay and cells that must be filled are watched here; `rules` need not look at them. Symmetries that
     are too many to list: write `random_symmetry`, `symmetries` and a `fingerprint` that none of them changes.
@@ -191,7 +193,8 @@ class GridTask:
         if len(bad):
             raise PuzzleError(
                 f"{self.name}: token {tokens[bad[0]]} {self.at(bad[0])} is no cell; "
-                f"characters are tokens 1 to {self.vocab_size - 1}."
+                f"characters are tokens 1 to {self.vocab_size - 1}.",
+                cells=bad,
             )
         return tokens.astype(np.uint8)
 
@@ -205,7 +208,10 @@ class GridTask:
         raise NotImplementedError
 
     def check_question(self, tokens: Tokens) -> None:
-        """Raise PuzzleError if this cannot be a question. Here: if it is not well-formed. Override it to say more."""
+        """Raise PuzzleError if this cannot be a question. Here: if it is not well-formed. Override it to say more.
+
+        Give the error the cells that are to blame (`cells=`), and a widget crosses them.
+        """
         self._puzzle(tokens)
 
     def violations(self, question: Tokens, answer: Tokens) -> list[str]:

@@ -39,6 +39,7 @@ class Maze(GridTask):
 
     judged_by = "rules"
     patience = 200
+    cell_names = {"#": "wall", " ": "open", "S": "start", "G": "goal"}  # of a question: a path mark is none of them
 
     def __init__(self, rows: int, cols: int | None = None, *, least: int | None = None) -> None:
         cols = rows if cols is None else cols
@@ -135,10 +136,11 @@ class Maze(GridTask):
             if len(found) != 1:
                 where = f": {', '.join(self.at(cell) for cell in found[:4])}" if len(found) else ""
                 name = CHARACTERS[token - 1]
-                raise PuzzleError(f"{self.name}: a maze has one {name}, this has {len(found)}{where}.")
+                raise PuzzleError(f"{self.name}: a maze has one {name}, this has {len(found)}{where}.", cells=found)
         if self.distances(tokens[None])[0] < 0:
-            ends = ", ".join(f"{CHARACTERS[t - 1]} {self.at(np.flatnonzero(tokens == t)[0])}" for t in (START, GOAL))
-            raise PuzzleError(f"{self.name}: no path leads from S to G ({ends}).")
+            cells = [int(np.flatnonzero(tokens == token)[0]) for token in (START, GOAL)]
+            ends = ", ".join(f"{name} {self.at(cell)}" for name, cell in zip("SG", cells, strict=True))
+            raise PuzzleError(f"{self.name}: no path leads from S to G ({ends}).", cells=cells)
 
     def violations(self, question: Tokens, answer: Tokens) -> list[str]:
         """A line for each cell that changed, mark that is on no line from S to G, and for a path that is too long."""

@@ -170,13 +170,14 @@ class Sudoku:
         if len(bad):
             raise PuzzleError(
                 f"{self.name}: token {tokens[bad[0]]} {self._at(bad[0])} is no cell; "
-                f"blank is {BLANK}, digits are 2 to {self.vocab_size - 1}."
+                f"blank is {BLANK}, digits are 2 to {self.vocab_size - 1}.",
+                cells=bad,
             )
         return tokens.astype(np.uint8)
 
-    def _repeats(self, tokens: np.ndarray) -> list[str]:
-        """One line for each digit that stands more than once in a row, column or box."""
-        lines = []
+    def _repeats(self, tokens: np.ndarray) -> list[tuple[str, list[int]]]:
+        """A line, and the cells, for each digit that stands more than once in a row, column or box."""
+        repeats = []
         for u, unit in enumerate(self._units):
             kind, number = ("row", "column", "box")[u // self.side], u % self.side + 1
             for d, digit in enumerate(self.digits):
@@ -187,8 +188,8 @@ class Sudoku:
                 rows, columns = cells // self.side + 1, cells % self.side + 1
                 box_cells = _join(self._at(cell) for cell in cells)
                 where = {"row": f"at columns {_join(columns)}", "column": f"at rows {_join(rows)}", "box": box_cells}
-                lines.append(f"{kind} {number} holds {digit} {times} {where[kind]}")
-        return lines
+                repeats.append((f"{kind} {number} holds {digit} {times} {where[kind]}", cells.tolist()))
+        return repeats
 
     def check_question(self, tokens: Tokens) -> None:
         """Raise PuzzleError, naming where, if a digit stands twice in a row, column or box. Else do nothing.
@@ -197,7 +198,9 @@ class Sudoku:
         """
         repeats = self._repeats(self._puzzle(tokens))
         if repeats:
-            raise PuzzleError(f"{self.name}: the clues contradict each other: {'; '.join(repeats)}.")
+            lines = "; ".join(line for line, _ in repeats)
+            cells = sorted({cell for _, found in repeats for cell in found})
+            raise PuzzleError(f"{self.name}: the clues contradict each other: {lines}.", cells=cells)
 
     def violations(
         self,
@@ -216,7 +219,7 @@ class Sudoku:
                 lines.append(f"cell {self._at(cell)} is empty")
             elif not is_digit:
                 lines.append(f"cell {self._at(cell)} holds token {token}, which is no digit")
-        return lines + self._repeats(answer)
+        return lines + [line for line, _ in self._repeats(answer)]
 
     def is_solved(
         self,

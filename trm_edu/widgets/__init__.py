@@ -5,15 +5,15 @@ Nothing here raises into the page: what is wrong stands in a line beside the puz
 """
 
 from trm_edu.widgets.frames import LIVE_VARIABLE, Frames, grid_svg, live_front_end, verdict
-from trm_edu.widgets.monitor import LiveTraining
+from trm_edu.widgets.monitor import TrainingMonitor
 from trm_edu.widgets.player import Player
 from trm_edu.widgets.puzzle import YourPuzzle
 
 __all__ = [
     "LIVE_VARIABLE",
     "Frames",
-    "LiveTraining",
     "Player",
+    "TrainingMonitor",
     "YourPuzzle",
     "grid_svg",
     "live_front_end",

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import html
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import ipywidgets
 import numpy as np
 from torch import nn
 
-from trm_edu.errors import PuzzleError, TrmEduError
+from trm_edu.errors import DataError, PuzzleError, TrmEduError
 from trm_edu.solve import check_input, solve
 from trm_edu.tasks import Task
 from trm_edu.widgets.frames import CARD
+from trm_edu.widgets.grid_field import GridField
 from trm_edu.widgets.player import Player
+
+WORKING = "working ..."
+SAME_PRESS = 0.3  # seconds: nobody sees an answer and presses again so soon
 
 
 class YourPuzzle:
-    """A field for a puzzle of your own, checked against the rules while you type, and a button that solves it.
+    """A grid and a text field for a puzzle of your own, checked against the rules at every change, and solved at a press.
 
-    text: what stands in the field at first. The network gets `starts` starts (`trm_edu.solve`); the best one is played.
+    text: what stands there at first; nothing: an empty grid. The network gets `starts` starts (`trm_edu.solve`); the
+    best one is played. A task whose cells are not single characters has the text field alone (`grid` is None).
+
+    What goes wrong at a press or a key becomes the line `said`, since an exception in a callback would vanish in a log.
+    `error` keeps the last one that is no TrmEduError. The methods raise it, if a program calls them.
     """
 
     def __init__(
@@ -28,10 +40,20 @@ class YourPuzzle:
         self.model, self.task, self.text, self.starts = model, task, text, starts
         self.player = Player(None, task, live=live)
         self.live = self.player.live
+        self.said, self.solvable = "", False
+        self.error: Exception | None = None
+        self.grid: GridField | None = None
+        self._solving, self._editing = threading.Lock(), threading.RLock()  # callbacks run beside a cell, in a thread
+        self._in_step = False  # while one field follows the other
+        self._last = ("", 0.0)  # the text that was solved last, and when that ended
         if not self.live:
             return
+        with contextlib.suppress(DataError):
+            self.grid = GridField(task)
         with contextlib.suppress(PuzzleError):  # rows and boxes, if it is a puzzle; else as it was given
-            text = task.format_grid(task.encode(text))
+            given = text.strip() or self.grid is None
+            text = task.format_grid(task.encode(text) if given else np.array(self.grid.cells, np.uint8))
+        self.first = text
         rows, columns = task.grid_shape
         lines = max(rows, text.count("\n") + 1)
         size = ipywidgets.Layout(width=f"{max(260, 9 * columns + 30)}px", height=f"{30 + 16 * lines}px")
@@ -39,34 +61,86 @@ class YourPuzzle:
         self.field = ipywidgets.Textarea(value=text, placeholder=hint, layout=size)
         self.status = ipywidgets.HTML()
         self.button = ipywidgets.Button(description="Solve", button_style="primary")
+        self.clear_button = ipywidgets.Button(description="Clear", tooltip="all cells blank")
+        self.again_button = ipywidgets.Button(description="Start again", tooltip="the first puzzle")
         self.answer = ipywidgets.VBox([self.player.box], layout=ipywidgets.Layout(display="none"))
-        self.field.observe(lambda _: self.check(), names="value")
-        self.button.on_click(lambda _: self.solve())
-        beside = ipywidgets.VBox([self.status, self.button])
-        self.box = ipywidgets.VBox([ipywidgets.HBox([self.field, beside]), self.answer])
+        self.field.observe(self._on_text, names="value")
+        self.button.on_click(self._on_solve)
+        self.clear_button.on_click(self._on_clear)
+        self.again_button.on_click(self._on_again)
+        buttons = ipywidgets.HBox([self.button, self.clear_button, self.again_button])
+        beside = ipywidgets.VBox([self.field, self.status, buttons])
+        fields = [beside]
+        if self.grid is not None:
+            self.grid.observe(self._on_cells, names="cells")
+            fields = [self.grid, beside]
+        card = ipywidgets.HBox(fields, layout=ipywidgets.Layout(flex_flow="row wrap"))
+        card.add_class("trm-card")
+        self.box = ipywidgets.VBox([card, self.answer])
         self.check()
 
+    # --- the puzzle -----------------------------------------------------------------------------------------------
+
     def check(self) -> np.ndarray | None:
-        """The tokens in the field, or None with the reason in the status line."""
-        if getattr(self.task, "judged_by", "rules") == "answers":
-            said = f"{self.task.name} has no rules by which an answer could be checked, so nothing is solved here"
-            self._say(said, good=False, solvable=False)
-            return None
+        """The tokens in the field, or None with the reason in the status line. The grid shows what the text says.
+
+        Text that is no puzzle leaves the grid as it is.
+        """
+        with self._editing:
+            self.solvable = False
+            try:
+                tokens = self.task.encode(self.field.value if self.live else self.text)
+                if self.grid is not None and not self._in_step:
+                    with self._step():
+                        self.grid.cells = tokens.tolist()
+                if getattr(self.task, "judged_by", "rules") == "answers":
+                    raise PuzzleError(
+                        f"{self.task.name} has no rules by which an answer could be checked, so nothing is solved here"
+                    )
+                self.task.check_question(tokens)
+            except TrmEduError as error:
+                self._cross(getattr(error, "cells", ()))
+                self._say(str(error), good=False)
+                return None
+            self.solvable = True
+            self._cross(())
+            self._say("a puzzle without contradictions", good=True)
+            return tokens
+
+    def _cross(self, cells: tuple[int, ...]) -> None:
+        if self.grid is not None:
+            self.grid.bad = list(cells)
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[None]:
+        """While one field is made to follow the other, the other does not follow the one."""
+        self._in_step = True
         try:
-            tokens = self.task.encode(self.text if not self.live else self.field.value)
-            self.task.check_question(tokens)
-        except TrmEduError as error:
-            self._say(str(error), good=False, solvable=False)
-            return None
-        self._say("a puzzle without contradictions", good=True)
-        return tokens
+            yield
+        finally:
+            self._in_step = False
 
     def solve(self) -> None:
-        """Solve what stands in the field, show the best start in the player, and say honestly what came of it."""
+        """Solve what stands in the field, show the best start in the player, and say honestly what came of it.
+
+        Does nothing while another call of it is running.
+        """
+        if not self._solving.acquire(blocking=False):
+            return
+        try:
+            self._solve()
+        finally:
+            self._solving.release()
+            if self.said == WORKING:
+                self._say("stopped before there was an answer", good=False)
+            self._show_button()
+
+    def _solve(self) -> None:
         tokens = self.check()
         if tokens is None:
             return
-        self._say("working ...", good=True, solvable=False)
+        text = self.field.value if self.live else self.text
+        self._say(WORKING, good=True)
         try:
             check_input(self.task, tokens)
             solution = solve(self.model, self.task, tokens, starts=self.starts, checked=True)
@@ -78,15 +152,74 @@ class YourPuzzle:
         if self.live:
             self.answer.layout.display = None
         spent = f"start {best.start} of {len(solution.attempts)}, {solution.seconds:.1f} s"
-        self._say(f"{'solved and verified' if solution.solved else 'not solved'} ({spent})", good=solution.solved)
+        said = f"{'solved and verified' if solution.solved else 'not solved'} ({spent})"
+        if self.live and self.field.value != text:  # a callback of another thread
+            said += "; the puzzle above has been changed since"
+        self._say(said, good=solution.solved)
 
-    def _say(self, text: str, *, good: bool, solvable: bool = True) -> None:
+    # --- what a press or a key does: nothing here raises into the page ---------------------------------------------
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        self.error = None
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._say("interrupted", good=False)
+        except TrmEduError as error:
+            self._say(str(error), good=False)
+        except Exception as error:  # a task or a network of somebody else can raise anything
+            self.error = error
+            self._say(f"{type(error).__name__}: {error}", good=False)
+
+    def _on_text(self, _: Any) -> None:
+        with self._told(), self._editing:
+            if not self._in_step:
+                self.check()
+
+    def _on_cells(self, change: dict[str, Any]) -> None:
+        with self._told(), self._editing:
+            if not self._in_step:
+                with self._step():
+                    self.field.value = self.task.format_grid(np.array(change["new"], np.uint8))
+                    self.check()
+
+    def _on_solve(self, _: Any) -> None:
+        with self._told():
+            text, ended = self._last
+            if text == self.field.value and time.monotonic() - ended < SAME_PRESS:
+                return  # pressed while the first press was at work, and kept waiting by the kernel
+            try:
+                self.solve()
+            finally:
+                self._last = (self.field.value, time.monotonic())
+
+    def _on_clear(self, _: Any) -> None:
+        with self._told():
+            if self.grid is None:
+                self.field.value = ""
+            else:
+                self.grid.clear()
+
+    def _on_again(self, _: Any) -> None:
+        with self._told():
+            self.field.value = self.first
+
+    # --- the page ---------------------------------------------------------------------------------------------------
+
+    def _say(self, text: str, *, good: bool) -> None:
         self.said = text
         if self.live:
             mark, colour = ("✓", "#006B4E") if good else ("✗", "#A34700")
             line = f'<span style="color:{colour}"><b>{mark}</b> {html.escape(text)}</span>'
             self.status.value = f'<div style="{CARD};max-width:380px" role="status">{line}</div>'
-            self.button.disabled = not solvable
+            self._show_button()
+
+    def _show_button(self) -> None:
+        if self.live:
+            working = self._solving.locked()
+            self.button.description = "Solving ..." if working else "Solve"
+            self.button.disabled = working or not self.solvable
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
