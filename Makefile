@@ -7,7 +7,7 @@ LAB_ARGS ?=
 
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-SOURCES := trm_edu tests notebooks examples $(wildcard benchmarks)
+SOURCES := trm_edu tests notebooks examples pictures $(wildcard benchmarks)
 
 # JupyterLab asks no questions about news (.jupyterlab/overrides.json) and calls nobody.
 # Without jupytext's server part, a student who saves a lesson changes that notebook alone.
@@ -19,7 +19,7 @@ LAB_FLAGS := --LabApp.app_settings_dir=.jupyterlab --LabApp.news_url=None \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test notebooks format clean distclean show-lab-flags
+.PHONY: help lab test notebooks pictures format clean distclean show-lab-flags
 
 help: ## show this list
 	@echo "trm-edu: a course on the Tiny Recursive Model. Type make and one of:"
@@ -50,6 +50,9 @@ notebooks: $(STAMP) ## make lessons from their text twins and run them (one: LES
 	$(PY) -m jupytext --sync notebooks/text/$(LESSON).py
 	$(PY) -m nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
 		--ExecutePreprocessor.timeout=240 notebooks/$(LESSON).ipynb
+
+pictures: $(STAMP) ## make the pictures of the README from the shipped network
+	$(PY) pictures/make.py
 
 format: $(STAMP) ## let ruff format code and lessons
 	$(PY) -m ruff check --fix $(SOURCES)

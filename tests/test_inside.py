@@ -111,7 +111,7 @@ def test_the_variants_are_what_they_say() -> None:
 def test_a_value_is_what_its_network_makes_of_what_it_read() -> None:
     unrolled = unroll(made("multi_scale_z"), puzzles())
     for count, update in enumerate(unrolled.updates):
-        again = unrolled.evaluate(update.network, update.reads, unrolled.states(count))
+        again = unrolled.evaluate(update, unrolled.states(count))
         torch.testing.assert_close(again, update.value)
 
 
@@ -125,9 +125,7 @@ def test_rotary_positions_and_the_order_of_the_inputs_are_kept() -> None:
     for model in (lopsided, trm(mixer="attention", positions="rotary")):
         unrolled = unroll(model, puzzles())
         update = unrolled.updates[7]
-        torch.testing.assert_close(
-            unrolled.evaluate(update.network, update.reads, unrolled.states(7)), update.value, rtol=0, atol=1e-6
-        )
+        torch.testing.assert_close(unrolled.evaluate(update, unrolled.states(7)), update.value, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("gradient", [False, True])
@@ -141,6 +139,22 @@ def test_gradients_are_kept_only_if_asked_for(gradient: bool) -> None:
 
     unroll(Tells(ModelConfig(**SIZES)), puzzles(), gradient=gradient)
     assert seen == [False, False, gradient]
+
+
+def test_a_model_of_one_s_own_may_call_its_network_with_two_inputs() -> None:
+    class Mine(TRM):
+        def latent_recursion(self, x: Tensor, state: State) -> State:
+            y, z = state
+            for _ in range(self.config.n):
+                z = self.network(z, y + x)
+            self.norm(z)
+            return State(self.network(y, z), z)
+
+    model = Mine(ModelConfig(**SIZES))
+    model.norm = nn.Tanh()  # one input: no update
+    model.network.forward = lambda state, injected: (state + injected).tanh()
+    unrolled = unroll(model, puzzles())
+    torch.testing.assert_close(unrolled.answer_now(2).logits, unrolled.read(3).logits)
 
 
 class Detached(TRM):
@@ -276,8 +290,7 @@ def test_attention_weights_are_those_that_mixed_the_values(settings: dict[str, A
     seen: list[tuple[Tensor, Tensor]] = []
     parts = [block.attention for block in model.network.blocks]
     hooks = [p.register_forward_hook(lambda _, given, gave: seen.append((given[0], gave))) for p in parts]
-    update = unrolled.updates[4]
-    unrolled.evaluate(update.network, update.reads, unrolled.states(4))
+    unrolled.evaluate(unrolled.updates[4], unrolled.states(4))
     for hook in hooks:
         hook.remove()
     for attention, layer, (h, gave) in zip(parts, weights, seen, strict=True):

@@ -2,14 +2,13 @@
 
 No recursion is written here a second time: hooks watch the networks while the model itself runs. So what is seen is
 what was computed, for TRM, HRM, the variants, and for a model of one's own that calls its networks as
-`network(state, injected, ...)` and sums up what it injects.
+`network(state, injected, ...)` and sums up what it injects (its parts named as in `TRM`: embed, heads).
 
 Shapes: B batch, L cells, S positions, D width, U = T(n + 1) updates in a supervision step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +31,8 @@ class Update:
 
     recursion: 1 to T. number: 1 to n + 1 within it. network: its name in the model. state: the state that it renewed.
     reads: what was summed up as its input, the old state first; `x` is the embedded question. value: the renewed state.
-    gradient: whether a gradient of the answer reaches it; None if that was not asked for.
+    gradient: whether a gradient of the answer reaches it; None if that was not asked for. further: what else the
+    network was given, such as rotary tables.
     """
 
     recursion: int
@@ -42,6 +42,7 @@ class Update:
     reads: tuple[str, ...]
     value: Float[Tensor, "B S D"]
     gradient: bool | None = None
+    further: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,13 @@ class Unrolled:
         The answer itself is renewed once in a recursion only. In between this shows what z is good for.
         """
         last = self.updates[-1]  # the one that renews the answer
-        return self.model.heads(self.evaluate(last.network, last.reads, self.states(count)))
+        return self.model.heads(self.evaluate(last, self.states(count)))
 
-    def evaluate(self, network: str, reads: Sequence[str], states: dict[str, Tensor]) -> Float[Tensor, "B S D"]:
-        """One evaluation of a network on a sum of states (and x). The first of `reads` is the state to renew."""
-        first, *others = (self.x if name == "x" else states[name] for name in reads)
+    def evaluate(self, update: Update, states: dict[str, Tensor]) -> Float[Tensor, "B S D"]:
+        """The network of an update on the same sum, of these states: what it would make of them."""
+        first, *others = (self.x if name == "x" else states[name] for name in update.reads)
         injected = sum(others, torch.zeros_like(first))
-        return getattr(self.model, network)(first, injected, getattr(self.model, "rotary", None))
+        return getattr(self.model, update.network)(first, injected, *update.further)
 
 
 def unroll(
@@ -108,11 +109,12 @@ def unroll(
         puzzle_ids = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
     networks = {name: child for name, child in model.named_children() if name not in NO_NETWORK}
     embedded: list[Tensor] = []
-    calls: list[tuple[str, Tensor, Tensor, Tensor]] = []
+    calls: list[tuple[str, tuple[Any, ...], Tensor]] = []
 
     def watch(name: str) -> Any:
         def hook(module: nn.Module, arguments: tuple[Any, ...], value: Tensor) -> None:
-            calls.append((name, arguments[0].detach(), arguments[1].detach(), value))
+            if len(arguments) > 1:  # a norm or a dropout of a model of one's own has one input
+                calls.append((name, arguments, value))
 
         return hook
 
@@ -130,13 +132,13 @@ def unroll(
     start = named(state, embedded[0].shape[-1])
     current, updates = dict(start), []
     per_recursion = len(calls) // model.config.T
-    for i, (network, old, injected, value) in enumerate(calls):
+    for i, (network, (old, injected, *further), value) in enumerate(calls):
         name = renewed(current, old, network)
         others = {key: tensor for key, tensor in current.items() if key != name} | {"x": embedded[0]}
         place = (i // per_recursion + 1, i % per_recursion + 1)
-        reads = (name, *summands(injected, others, network))
+        reads = (name, *summands(injected.detach(), others, network))
         current[name] = value.detach()
-        updates.append(Update(*place, network, name, reads, value.detach(), reached[i]))
+        updates.append(Update(*place, network, name, reads, value.detach(), reached[i], tuple(further)))
     output = Output(*(part.detach() for part in output))
     return Unrolled(model, embedded[0], start, updates, next(iter(start)), after, output)
 
@@ -206,7 +208,7 @@ def attention_weights(unrolled: Unrolled, update: int) -> Float[Tensor, "layers 
         mixer = unrolled.model.config.mixer
         raise RecipeError(f"this network has no attention, its mixer is {mixer}; use influence to see where it looks")
     try:
-        unrolled.evaluate(chosen.network, chosen.reads, unrolled.states(update - 1))
+        unrolled.evaluate(chosen, unrolled.states(update - 1))
     finally:
         for hook in hooks:
             hook.remove()
