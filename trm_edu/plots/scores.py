@@ -35,16 +35,16 @@ WHAT = "puzzles solved exactly"
 # --- what is drawn and said -----------------------------------------------------------------------------------------
 
 
-def checked_shares(values: Any, what: str, length: int | None = None) -> np.ndarray:
-    """Shares as float64 [K]. Raises DataError if there is none, for another length, and for what lies outside 0..1."""
+def checked_shares(values: Any, what: str, steps: int | None = None) -> np.ndarray:
+    """Shares as float64 [K]. Raises DataError if there is none or not one a step, and for what lies outside 0..1."""
     try:
         found = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         raise DataError(f"{what}: {values!r} is no list of numbers; give shares between 0 and 1") from None
     if found.ndim != 1 or not found.size:
         raise DataError(f"{what} has shape {list(found.shape)}; give one dimension with at least one share")
-    if length is not None and len(found) != length:
-        raise DataError(f"{what}: {len(found)} values; there must be {length}, one for each")
+    if steps is not None and len(found) != steps:
+        raise DataError(f"{what} has {len(found)} values; there must be {steps}, one for each supervision step")
     if bad := np.flatnonzero(~((found >= 0) & (found <= 1))).tolist():  # this way round it finds NaN too
         raise DataError(
             f"{what}: value {bad[0] + 1} is {found[bad[0]]:g}; a share lies between 0 and 1 (81.2% is 0.812)"
@@ -116,7 +116,7 @@ def mean_said(values: np.ndarray) -> str:
 
 def percent(share: float, _: int | None = None) -> str:
     """The name of a tick. Ticks may stand at 82.5%, which no tick may call 82%."""
-    return f"{round(100 * share, 1):g}%"
+    return f"{round(100 * share, 1) + 0.0:g}%"
 
 
 def room_for(low: float, high: float) -> tuple[float, float]:
@@ -151,7 +151,7 @@ def step_scores(exact: Any, halting: Any, label: str | None, interval: Any, runs
     bold = checked_shares(exact, "exact") if exact is not None else None
     steps = len(lines[0]) if bold is None else len(bold)
     for i, line in enumerate(lines, start=1):
-        checked_shares(line, f"run {i}, a share for each of the {steps} steps", steps)
+        checked_shares(line, f"run {i}", steps)
     if bold is None:
         bold, label = np.median(lines, axis=0), label or f"median of {seeds_said(len(lines))}"
     if halting is not None:
@@ -162,7 +162,7 @@ def step_scores(exact: Any, halting: Any, label: str | None, interval: Any, runs
             raise DataError(f"interval has {len(interval)} parts; give the pair (low, high)")
         count = 1 if all(np.ndim(end) == 0 for end in interval) else steps
         low, high = (
-            checked_shares(np.atleast_1d(end), f"{name} end of the interval", count)
+            checked_shares(np.atleast_1d(end), f"the {name} end of the interval", count)
             for name, end in zip(("low", "high"), interval, strict=True)
         )
         middle = bold[-count:]
@@ -331,7 +331,10 @@ def calibration_bins(probability: Any, right: Any, bins: int) -> list[Bin]:
 
 
 def calibration_error(found: Sequence[Bin]) -> float:
-    """Expected calibration error: mean distance of share right and mean probability, weighted by puzzles (Guo 2017)."""
+    """Expected calibration error (Guo et al., arXiv 1706.04599): mean distance of share right and mean probability.
+
+    Each bin weighs as many as the puzzles it holds.
+    """
     return sum(b.count * abs(b.right - b.stated) for b in found) / sum(b.count for b in found)
 
 
@@ -405,8 +408,8 @@ Depths = Mapping[tuple[int, int], Values]
 HEAT = "cividis"  # lightness rises evenly, and all eyes see it alike
 
 
-def depth_cells(results: Depths) -> dict[tuple[int, int], np.ndarray]:
-    """Seeds of each (T, n), the empty cells of the rectangle too. Raises DataError."""
+def depth_cells(results: Depths, cost: Mapping[tuple[int, int], float] | None) -> dict[tuple[int, int], np.ndarray]:
+    """Seeds of each (T, n), row by row, the empty cells of the rectangle too. Raises DataError."""
     if not results:
         raise DataError("results is empty; give the accuracies of at least one (T, n)")
     for key in results:
@@ -420,6 +423,9 @@ def depth_cells(results: Depths) -> dict[tuple[int, int], np.ndarray]:
             found[T, n] = checked_shares(seeds, f"T = {T}, n = {n}") if len(seeds) else np.zeros(0)
     if not any(len(seeds) for seeds in found.values()):
         raise DataError("no (T, n) of results has an accuracy; give at least one")
+    for key, value in (cost or {}).items():
+        if not 0 < value < np.inf:
+            raise DataError(f"the cost of {key} is {value:g}; give a positive number")
     return found
 
 
@@ -455,7 +461,7 @@ def depth_map(
     `depth_map_text` is the alternative text. Raises DataError for no accuracy at all, shares outside 0..1, keys that
     are no (T, n), costs that are not positive, and limits that do not hold the means.
     """
-    cells = depth_cells(results)
+    cells = depth_cells(results, cost)
     rows, columns = sorted({T for T, _ in cells}), sorted({n for _, n in cells})
     means = np.array([[cells[T, n].mean() if len(cells[T, n]) else np.nan for n in columns] for T in rows])
     if limits is None:
@@ -463,9 +469,6 @@ def depth_map(
         limits = (low, high) if high > low else (max(0.0, high - 0.1), max(0.1, high))
     elif not 0 <= limits[0] < limits[1] <= 1 or np.nanmin(means) < limits[0] or np.nanmax(means) > limits[1]:
         raise DataError(f"limits is {limits}; give (low, high) within 0..1 that hold all means")
-    for key, value in (cost or {}).items():
-        if not 0 < value < np.inf:
-            raise DataError(f"the cost of {key} is {value:g}; give a positive number of {cost_unit}")
     if ax is None:
         size = (1.3 * len(columns) + 2.0, max(2.3, (1.0 if cost else 0.85) * len(rows) + 0.8))
         ax = Figure(figsize=size, layout="constrained").subplots()
@@ -513,8 +516,11 @@ def depth_map(
 def depth_map_text(
     results: Depths, *, cost: Mapping[tuple[int, int], float] | None = None, cost_unit: str = "evaluations"
 ) -> str:
-    """The alternative text of `depth_map`, from its numbers: the best and the worst cell, then row by row."""
-    cells = depth_cells(results)
+    """The alternative text of `depth_map`, from its numbers: the best and the worst cell, then row by row.
+
+    Raises what that raises.
+    """
+    cells = depth_cells(results, cost)
     run = {key: seeds for key, seeds in cells.items() if len(seeds)}
     best, worst = max(run, key=lambda key: run[key].mean()), min(run, key=lambda key: run[key].mean())
 
@@ -593,16 +599,10 @@ def ladder(rungs: Rungs, ax: Axes | None = None) -> Axes:
     across = ax.get_yaxis_transform()
     ends = [end for rung in found for end in (*(mean_interval(rung.seeds) or ()), rung.seeds.min(), rung.seeds.max())]
     limits = room_for(min(ends), max(ends))
+    near = 0.012 * (limits[1] - limits[0])  # the width of a dot
+    dot = {"color": BLACK, "markerfacecolor": "none", "markersize": 5, "label": "a seed"}
     for row, rung in enumerate(found):
-        ax.plot(
-            rung.seeds,
-            row + 0.24 + heights(rung.seeds, 0.012 * (limits[1] - limits[0])),
-            "o",
-            color=BLACK,
-            markerfacecolor="none",
-            markersize=5,
-            label="a seed",
-        )
+        ax.plot(rung.seeds, row + 0.24 + heights(rung.seeds, near), "o", **dot)
         mean, interval = rung.seeds.mean(), mean_interval(rung.seeds)
         if interval is not None:
             bar = {"fmt": "none", "ecolor": BLUE, "elinewidth": 2.5, "capsize": 5, "zorder": 2}
@@ -703,7 +703,8 @@ def accuracy_against_cost(
 
     The frontier is the best accuracy at or below each cost, by the values and not by their intervals: of two points
     whose intervals overlap, the other may be the better one. Filled: on the frontier. chosen: which point to ring.
-    Only that one and those on the frontier have their label. `accuracy_against_cost_text` is the alternative text.
+    Only that one and those on the frontier have their label, placed for the size that the axes have now.
+    `accuracy_against_cost_text` is the alternative text.
     Raises DataError for no point, shares outside 0..1, an interval that does not hold its value, a cost that is not
     positive, and a chosen point that does not exist.
     """
@@ -754,73 +755,63 @@ def accuracy_against_cost(
 def label_points(ax: Axes, points: Sequence[CostPoint], best: Sequence[int], chosen: int | None) -> None:
     """Write the labels of the frontier and of the chosen point where they cover least."""
     to_points = 72 / ax.figure.dpi
-    room = ax.get_window_extent()
-    corners = [ax.transData.transform([(p.cost, p.low), (p.cost, p.exact), (p.cost, p.high)]) for p in points]
-    places = (np.array(corners) - (room.x0, room.y0)) * to_points  # [K, 3, 2]: low, exact, high, in points
-    boxes = [(x - 5, y - 5, x + 5, y + 5) for x, y in places[:, 1]]
-    bars = [(x - 1, low, x + 1, high) for (x, low), _, (_, high) in places]
+    window = ax.get_window_extent()
+    ends = [ax.transData.transform([(p.cost, p.low), (p.cost, p.exact), (p.cost, p.high)]) for p in points]
+    low, places, high = (np.array(ends) - window.min).transpose(1, 0, 2) * to_points  # each [K, 2]
+    room = np.array(window.size) * to_points
+    boxes = [np.concatenate([place - 5, place + 5]) for place in places]
     if chosen is not None:
-        x, y = places[chosen, 1]
-        boxes.append((x - 9, y - 9, x + 9, y + 9))
-    ends = [*(places[i, 1, 0] for i in best[1:]), room.width * to_points]
-    bars += [(*(places[i, 1] - (0, 1)), end, places[i, 1, 1] + 1) for i, end in zip(best, ends, strict=True)]
-    whole = (room.width * to_points, room.height * to_points)
-    order = [*([] if chosen is None else [chosen]), *(i for i in reversed(best) if i != chosen)]
-    for i in order:
-        point, bold = points[i], i == chosen
-        lines = [point.label, *([f"{point.exact:.1%} {inside((point.low, point.high))}"] if bold else [])]
-        font = {"size": SMALL, "prop": {"weight": "bold" if bold else "normal"}}
-        wide = max(TextPath((0, 0), line, **font).get_extents().x1 for line in lines) + 2
-        high = 1.25 * SMALL * len(lines)
-        x, y = free_place(tuple(places[i, 1].tolist()), (wide, high), whole, boxes, bars)
-        boxes.append((x, y, x + wide, y + high))
-        left, bottom = x - places[i, 1, 0], y - places[i, 1, 1]
+        boxes.append(np.concatenate([places[chosen] - 9, places[chosen] + 9]))
+    edges = [*(places[i, 0] for i in best[1:]), room[0]]  # where the steps of the frontier end
+    steps = [(*places[i] - (0, 1), edge, places[i, 1] + 1) for i, edge in zip(best, edges, strict=True)]
+    bars = np.concatenate([np.hstack([low - (1, 0), high + (1, 0)]), steps])
+    for i in [*([] if chosen is None else [chosen]), *(i for i in reversed(best) if i != chosen)]:
+        point, weight, lines = points[i], "normal", [points[i].label]
+        if i == chosen:
+            weight, lines = "bold", [point.label, f"{point.exact:.1%} {inside((point.low, point.high))}"]
+        font = {"size": SMALL, "prop": {"weight": weight}}
+        width = max(TextPath((0, 0), line, **font).get_extents().x1 for line in lines) + 2
+        size = np.array([width, 1.25 * SMALL * len(lines)])
+        corner = free_place(places[i], size, room, np.array(boxes), bars)
+        boxes.append(np.concatenate([corner, corner + size]))
+        offset = corner - places[i]
+        nearest = np.clip(-offset / size, 0, 1)  # of the label to its point, as a share of its size
         far = {}
-        start = (min(max(-left / wide, 0.0), 1.0), min(max(-bottom / high, 0.0), 1.0))
-        if np.hypot(left + start[0] * wide, bottom + start[1] * high) > 14:  # from where the label is nearest
-            far = {"arrowprops": {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": start}}
-        style = {"fontsize": SMALL, "weight": "bold" if bold else "normal", "ha": "left", "va": "bottom", "zorder": 5}
-        text = ax.annotate(
-            "\n".join(lines), (point.cost, point.exact), (left, bottom), textcoords="offset points", **style, **far
-        )
+        if np.hypot(*(offset + nearest * size)) > 14:
+            far = {"arrowprops": {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": tuple(nearest)}}
+        style = {"fontsize": SMALL, "weight": weight, "ha": "left", "va": "bottom", "zorder": 5, **far}
+        at = (point.cost, point.exact)
+        text = ax.annotate("\n".join(lines), at, tuple(offset), textcoords="offset points", **style)
         text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
 
 
-Box = tuple[float, float, float, float]  # left, bottom, right, top
-
-
 def free_place(
-    anchor: tuple[float, float],
-    size: tuple[float, float],
-    room: tuple[float, float],
-    boxes: Sequence[Box],
-    bars: Sequence[Box],
-) -> tuple[float, float]:
-    """Left lower corner of a label near its anchor that covers least: no edge, then no label or marker, then no line.
+    anchor: np.ndarray, size: np.ndarray, room: np.ndarray, boxes: np.ndarray, bars: np.ndarray
+) -> np.ndarray:
+    """Left lower corner [2] of a label near its anchor [2] that covers least, in points.
 
-    Tried first: upper left, where a frontier has no points, then the other corners and the sides, then farther away.
+    It leaves no room [2], then covers no box [K, 4] (labels, markers; left, bottom, right, top), then no bar [J, 4]
+    (lines). Tried first: upper left, where a frontier has no points, then the other corners and the sides, then farther
+    away.
     """
-
-    def covers(x: float, y: float, other: Box) -> bool:
-        return x < other[2] and other[0] < x + size[0] and y < other[3] and other[1] < y + size[1]
-
     (x, y), (wide, high) = anchor, size
-    candidates = []
+    candidates, away = [], []
     for far in range(0, 170, 10):
         for aside in (0, 30, 60, 90):
             left, right = x - wide - 7 - aside, x + 7 + aside
             above, below = y + 4 + far, y - 4 - far - high
-            corners = [(left, above), (right, above), (left, below), (right, below)]
-            sides = [] if far else [(left - 4, y - high / 2), (right + 4, y - high / 2)]
-            candidates += [((far + aside) / 20, place) for place in corners + sides]
+            places = [(left, above), (right, above), (left, below), (right, below)]
+            places += [] if far else [(left - 4, y - high / 2), (right + 4, y - high / 2)]
+            candidates += places
+            away += [(far + aside) / 20] * len(places)
+    corners = np.array(candidates)
 
-    def burden(candidate: tuple[float, tuple[float, float]]) -> float:
-        away, (left, bottom) = candidate
-        off = left < 0 or bottom < 0 or left + wide > room[0] or bottom + high > room[1]
-        covered = 30 * sum(covers(left, bottom, box) for box in boxes) + sum(covers(left, bottom, bar) for bar in bars)
-        return 100 * off + covered + away
+    def covered(others: np.ndarray) -> np.ndarray:
+        low = corners[:, None]
+        return ((low < others[:, 2:]) & (others[:, :2] < low + size)).all(-1).sum(1)
 
-    return min(candidates, key=burden)[1]
+    off = ((corners < 0) | (corners + size > room)).any(1)
+    return corners[int(np.argmin(100 * off + 30 * covered(boxes) + covered(bars) + np.array(away)))]
 
 
 def accuracy_against_cost_text(
@@ -839,6 +830,5 @@ def accuracy_against_cost_text(
         f"{'; '.join(map(said, best))}."
     )
     if chosen is not None:
-        where = "on" if chosen in best else "below"
-        text += f" Chosen: {said(chosen)}, {where} that line."
+        text += f" Chosen: {said(chosen)}, {'one' if chosen in best else 'none'} of these."
     return text
