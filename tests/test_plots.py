@@ -94,18 +94,3 @@ def test_answer_row_takes_axes_and_refuses_a_step_that_does_not_exist() -> None:
 @pytest.mark.parametrize(("count", "chosen"), [(1, [1]), (3, [1, 2, 3]), (16, [1, 2, 4, 16])])
 def test_shown_steps(count: int, chosen: list[int]) -> None:
     assert plots.shown_steps(count) == chosen
-
-
-def test_accuracy_by_step_starts_at_step_one() -> None:
-    ax = plots.accuracy_by_step([0.1, 0.5, 0.9], halting=[0.2, 0.4, 0.8])
-    assert ax.lines[0].get_xydata().tolist() == [[1, 0.1], [2, 0.5], [3, 0.9]]
-    assert len(ax.lines) == 2
-
-
-def test_solved_by_guesses_groups_and_counts() -> None:
-    ax = plots.solved_by_guesses(np.array([0, 0, 2, 3, 9, 10, 70]), np.array([1, 0, 1, 1, 0, 0, 0], bool))
-    solved, failed = ax.containers
-    assert [int(bar.get_height()) for bar in solved] == [1, 1, 1, 0]
-    assert [int(bar.get_height()) for bar in failed] == [1, 0, 1, 2]
-    assert failed[0].get_y() == 1, "stacked"
-    assert [text.get_text() for text in ax.texts] == ["1 of 2", "1 of 1", "1 of 2", "0 of 2"]

@@ -18,7 +18,7 @@ from trm_edu.plots.grids import (
     thinking_text,
 )
 from trm_edu.plots.latents import latent_trajectories, latent_trajectories_text, step_sizes, step_sizes_text
-from trm_edu.plots.recursion import RECURSION_TEXT, recursion_diagram
+from trm_edu.plots.recursion import RECURSION_TEXT, recursion_diagram, unrolled, unrolled_text
 from trm_edu.plots.runs import curves_text, learning_curve, training_curves
 from trm_edu.plots.scores import (
     CostPoint,
@@ -91,4 +91,6 @@ __all__ = [
     "thinking",
     "thinking_text",
     "training_curves",
+    "unrolled",
+    "unrolled_text",
 ]

@@ -15,6 +15,7 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from trm_edu.errors import DataError
@@ -109,13 +110,13 @@ def answer_row(
     previous = None
     for i, step in enumerate(chosen):
         answer = np.asarray(answers[step - 1])
-        counted = cells_in_play(task, answer, solution)
-        changed = None if previous is None else changed_cells(previous, answer) & counted
-        wrong = None if solution is None else changed_cells(solution, answer) & counted
+        in_play = cells_in_play(task, answer, solution)
+        changed = None if previous is None else changed_cells(previous, answer) & in_play
+        wrong = None if solution is None else changed_cells(solution, answer) & in_play
         marks = {"given": question, "changed": changed, "wrong": wrong}
         if confidences is not None and confidences[step - 1] is not None:
-            marks["confidence"] = np.where(counted, confidences[step - 1], 1.0)
-        grid(task, np.where(counted | cells_in_play(task, answer), answer, 0), axes[i + 1], **marks)
+            marks["confidence"] = np.where(in_play, confidences[step - 1], 1.0)
+        grid(task, np.where(in_play | cells_in_play(task, answer), answer, 0), axes[i + 1], **marks)
         axes[i + 1].set_title(f"after step {step}" if titles is None else titles[i], fontsize=10)
         previous = answer
     return axes
@@ -260,13 +261,13 @@ def thinking(
 def thinking_axes(grids: int) -> list[Axes]:
     """A figure for `thinking`: a row of square places for grids, two charts below, sizes in inches."""
     width = max(SIDE * grids, 3.6 * SIDE)
-    height, gap = 5.25, 0.12
+    height, gap = 5.4, 0.12
     figure = Figure(figsize=(width, height))
 
     def place(left: float, bottom: float, wide: float, high: float) -> Axes:
         return figure.add_axes((left / width, bottom / height, wide / width, high / height))
 
-    row = [place(SIDE * i + gap / 2, 2.55, SIDE - gap, SIDE - gap) for i in range(grids)]
+    row = [place(SIDE * i + gap / 2, 2.7, SIDE - gap, SIDE - gap) for i in range(grids)]
     chart = width / 2 - 0.75
     return [*row, place(0.6, 0.75, chart, 1.35), place(width / 2 + 0.6, 0.75, chart, 1.35)]
 
@@ -283,8 +284,8 @@ def titles_of(facts: Thoughts) -> list[str]:
             what, numbers = facts.mistakes
             parts.append(f"{numbers[step - 1]:.0f} {what.removeprefix('cells ')}")
         if facts.sure is not None and np.isfinite(facts.sure[step - 1]):
-            parts.append(f"{facts.sure[step - 1]:.0%} sure")
-        titles.append(f"after step {step}, done: {facts.halting[step - 1]:.0%}\n{news}\n{', '.join(parts)}")
+            parts.append(f"{percent(facts.sure[step - 1])} sure")
+        titles.append(f"after step {step}, done: {percent(facts.halting[step - 1])}\n{news}\n{', '.join(parts)}")
     return titles
 
 
@@ -352,10 +353,9 @@ def thinking_text(
             what, numbers = facts.mistakes
             parts.append(counted(numbers[step - 1], what))
         if facts.sure is not None and np.isfinite(facts.sure[step - 1]):
-            parts.append(
-                f"{facts.sure[step - 1]:.0%} sure on average, {facts.least[step - 1]:.0%} in the least sure cell"
-            )
-        parts.append(f"done with probability {facts.halting[step - 1]:.0%}")
+            mean, least = percent(facts.sure[step - 1]), percent(facts.least[step - 1])
+            parts.append(f"{mean} sure on average, {least} in the least sure cell")
+        parts.append(f"done with probability {percent(facts.halting[step - 1])}")
         said.append(f"after step {step}, {', '.join(parts)}")
     over = f"over all {count} steps" if count > 1 else "for the only step"
     done = np.flatnonzero(facts.halting > 0.5)
@@ -387,6 +387,11 @@ def cells(number: float) -> str:
     return f"{number:.0f} cell{'' if number == 1 else 's'}"
 
 
+def percent(share: float) -> str:
+    """A share in percent. One that is not quite whole does not become 100%."""
+    return "over 99%" if 0.995 <= share < 0.9995 else f"{share:.0%}"
+
+
 def counted(number: float, what: str) -> str:
     """1 cell wrong, 2 cells wrong, 1 rule broken, 2 rules broken."""
     noun, _, rest = what.partition(" ")
@@ -396,14 +401,16 @@ def counted(number: float, what: str) -> str:
 def course(values: Float[np.ndarray, " K"]) -> str:
     """A line of shares in words: where it begins and ends."""
     values = values[np.isfinite(values)]
-    return f"{values[0]:.0%}" if len(values) == 1 else f"from {values[0]:.0%} to {values[-1]:.0%}"
+    return percent(values[0]) if len(values) == 1 else f"from {percent(values[0])} to {percent(values[-1])}"
 
 
 def given_of(task: Task, question: np.ndarray) -> str:
     """How much of the answer the question holds."""
     inside = np.ones(task.seq_len, bool)
-    if getattr(task, "judged_by", "rules") == "answers" or not hasattr(task, "look"):
+    if getattr(task, "judged_by", "rules") == "answers":
         return "whose answer is another grid"
+    if not hasattr(task, "look"):
+        return f"{cells(task.seq_len)} in all"
     return f"{cells(int(open_cells(task, question, inside).sum()))} of {task.seq_len} open"
 
 
@@ -463,13 +470,7 @@ def grid_map(
             ax.set_frame_on(False)
         else:
             task.draw(ax, tokens, given=question)
-        sizes = 0.8 * np.sqrt(values / highest)  # the diameter: so the area is the value
-        some = np.flatnonzero(values)
-        at = np.stack([some % columns + 0.5, some // columns + 0.5], axis=1)
-        for more, colour in ((0.12, "white"), (0.0, PLUM)):  # white around it: it shows on every colour
-            wide = sizes[some] + more * (sizes[some] > 0)
-            dots = {"units": "xy", "offsets": at, "offset_transform": ax.transData, "facecolors": colour, "zorder": 3.5}
-            ax.add_collection(EllipseCollection(wide, wide, np.zeros(len(some)), linewidths=0, **dots))
+        draw_dots(ax, values / highest, columns)
         ax.set_xlabel(
             f"area of a dot: {label}\nthe largest is {values.max():.3g}{outside(task, ax, values)}", fontsize=9
         )
@@ -493,6 +494,21 @@ def grid_map(
     return ax
 
 
+def draw_dots(ax: Axes, shares: Float[np.ndarray, " L"], columns: int) -> None:
+    """A dot in each cell, its area a share of the largest one's, and letters on top. Below 0.2% there is no dot."""
+    some = np.flatnonzero(shares >= 0.002)
+    sizes = 0.8 * np.sqrt(shares[some])  # the diameter: so the area is the value
+    at = np.stack([some % columns + 0.5, some // columns + 0.5], axis=1)
+    for wide, colour in (
+        (sizes + np.minimum(0.12, 0.5 * sizes), "white"),
+        (sizes, PLUM),
+    ):  # the rim shows on any colour
+        dots = {"units": "xy", "offsets": at, "offset_transform": ax.transData, "facecolors": colour, "zorder": 3.5}
+        ax.add_collection(EllipseCollection(wide, wide, np.zeros(len(some)), linewidths=0, **dots))
+    for text in ax.texts:
+        text.set(color=BLACK, zorder=4, path_effects=[withStroke(linewidth=2, foreground="white")])
+
+
 def grid_map_text(
     task: Task,
     values: Real[np.ndarray, " L"],
@@ -513,24 +529,38 @@ def grid_map_text(
     return f"{on}: {distribution(task, values, tokens, cell)}.{framed}"
 
 
-def distribution(task: Task, values: Float[np.ndarray, " L"], tokens: np.ndarray | None, cell: int | None) -> str:
-    """Where values lie, in words: the three largest, their share, and the share in the framed cell's row and column."""
-    columns, total, top = task.grid_shape[1], values.sum(), np.argsort(-values, kind="stable")[:3]
-    top = [int(place) for place in top if values[place] > 0]
-    largest = ", ".join(f"{values[place]:.3g} at {place_of(task, place, tokens)}" for place in top)
-    parts = [
-        f"largest {largest}",
-        f"{'these hold' if len(top) > 1 else 'it holds'} {values[top].sum() / total:.0%} of the sum",
-    ]
+def distribution(
+    task: Task,
+    values: Float[np.ndarray, " L"],
+    tokens: np.ndarray | None,
+    cell: int | None,
+    number: str = ".3g",
+) -> str:
+    """Where values lie, in words: the largest, the smallest, and the share in the framed cell's row and column."""
+    columns, total = task.grid_shape[1], values.sum()
+    parts = [largest(task, values, tokens, 3, number)]
     if cell is not None:
         at = np.arange(task.seq_len)
         for name, line in (("row", at // columns == cell // columns), ("column", at % columns == cell % columns)):
             share = f"{values[line].sum() / total:.0%} lies in the framed cell's {name}"
             parts.append(f"{share} (evenly spread: {line.mean():.0%})")
-    parts.append(f"median {np.median(values):.3g}")
+    parts.append(f"median {np.median(values):{number}}")
     if zeros := int((values == 0).sum()):
         parts.append(f"0 in {cells(zeros)}")
+    else:
+        parts.append(f"smallest {values.min():{number}} at {place_of(task, int(values.argmin()), tokens)}")
     return "; ".join(parts)
+
+
+def largest(
+    task: Task, values: Float[np.ndarray, " L"], tokens: np.ndarray | None, count: int, number: str = ".3g"
+) -> str:
+    """At most `count` of the largest values and where they stand; beside the first none below 1% of the sum."""
+    top = [int(place) for place in np.argsort(-values, kind="stable")[:count]]
+    top = [place for i, place in enumerate(top) if not i or values[place] >= 0.01 * values.sum()]
+    said = ", ".join(f"{values[place]:{number}} at {place_of(task, place, tokens)}" for place in top)
+    together = f", together {values[top].sum() / values.sum():.0%} of the sum" if len(top) > 1 else ""
+    return f"largest {said}{together}"
 
 
 def map_values(task: Task, values: Any, cell: int | None) -> Float[np.ndarray, " L"]:
@@ -603,7 +633,7 @@ def attention_on_grid(
     if axes is None:
         across = min(5, len(names))
         down = -(-len(names) // across)
-        figure = Figure(figsize=(SIDE * across + 0.8, (SIDE + 0.35) * down + 0.5), layout="constrained")
+        figure = Figure(figsize=(SIDE * across + 1.0, (SIDE + 0.3) * down + 0.4), layout="constrained")
         places = figure.subplots(down, across, squeeze=False).ravel()
         for ax in places[len(names) :]:
             ax.remove()
@@ -638,13 +668,12 @@ def attention_on_grid_text(
     weights, prefix, where = attention_of(task, unrolled, update, cell, layer, puzzle)
     tokens = cells_of(task, question if answer is None else answer)
     said = []
-    for name, row, share in zip(map_names(len(weights) - 1), weights, prefix, strict=True):
+    for i, (name, row, share) in enumerate(zip(map_names(len(weights) - 1), weights, prefix, strict=True)):
         note = f"{share:.0%} go to the prefix; " if has_prefix(unrolled) else ""
-        said.append(f"{name}: {note}{distribution(task, row, tokens, cell)}")
-    return (
-        f"{len(weights)} maps of the attention of one cell, framed: {place_of(task, cell, tokens)}. {where}. "
-        f"Shares of the cell's attention. {'. '.join(said)}."
-    )
+        rest = largest(task, row, tokens, 2, ".0%") if i else distribution(task, row, tokens, cell, ".1%")
+        said.append(f"{name}: {note}{rest}")
+    maps = "A map" if len(weights) == 1 else f"{len(weights)} maps"
+    return f"{maps} of the attention of one cell, framed: {place_of(task, cell, tokens)}. {where}. {'. '.join(said)}."
 
 
 def map_names(heads: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -70,9 +71,9 @@ def recursion_diagram(ax: Axes | None = None) -> Axes:
 
 # --- unrolled -------------------------------------------------------------------------------------------------------
 
-LEFT, RIGHT, PITCH, NARROWEST = 1.15, 0.75, 1.16, 8.0  # margins, least width of a column and of the page, in inches
-HEADER, LANE, BOX = 0.76, 0.6, 0.46  # from a row's top to its first lane, between lanes, height of a box, in inches
-TITLE, FOOT = 0.32, 2.02  # above the first row and below the last one, in inches
+LEFT, RIGHT, PITCH, NARROWEST = 1.25, 0.63, 1.16, 8.0  # margins, least width of a column and of the page, in inches
+HEADER, LANE, BOX = 0.8, 0.66, 0.5  # from a row's top to its first lane, between lanes, height of a box, in inches
+TITLE, FOOT = 0.36, 1.52  # above the first row and below the last one, in inches
 GREY = "#6E6E6E"  # of what has no gradient; dark enough for text
 PALE_GREEN, PALE_ORANGE = "#E3F5EF", "#FFF6E0"
 LARGEST, SMALLEST = 10.0, 8.0  # text, in points
@@ -97,7 +98,7 @@ def unrolled_text(model_or_unrolled: nn.Module | Unrolled, *, n_supervision: int
     """The alternative text of `unrolled`, from the same record. Raises what that raises."""
     record = record_of(model_or_unrolled, n_supervision)
     rows, groups, total = rows_of(record), groups_of(record), len(record)
-    said = [", then ".join(renewals(row, groups)) for row in rows]
+    said = ["; then ".join(renewals(row, groups)) for row in rows]
     if len(set(said)) == 1:
         many = f"In each of the {len(rows)} recursions " if len(rows) > 1 else "In the one recursion "
         work = f"{many}{said[0]}."
@@ -111,10 +112,10 @@ def unrolled_text(model_or_unrolled: nn.Module | Unrolled, *, n_supervision: int
     else:
         numbers = ", ".join(map(str, reached))
         gradient = f"{len(reached)} of {total} evaluations (solid, thick frames), numbers {numbers}, not the others"
-    names = joined(list(groups))
+    names = joined([spoken(lane, groups) for lane in groups])
     if n_supervision > 1:
-        kept = f"{names} are kept, detached, for the next supervision step, up to {n_supervision} steps"
-        kept = kept.replace(" are ", " is ", 1) if len(record.start) == 1 else kept
+        verb = "is" if len(record.start) == 1 else "are"
+        kept = f"{names} {verb} kept, detached, for the next supervision step, up to {n_supervision} steps"
     else:
         kept = "there is one supervision step only, so nothing is kept"
     return (
@@ -156,19 +157,23 @@ def groups_of(record: Unrolled) -> dict[str, list[str]]:
 
     The answer state comes first and has a lane of its own.
     """
-    stems: dict[str, list[str]] = {}
+    groups: list[tuple[str, list[str]]] = []
     for name in record.start:
-        numbered = re.fullmatch(r"(.*\D)\d+", name)
-        stems.setdefault(numbered[1] if numbered and name != record.answer else f"{name} ", []).append(name)
+        stem = "" if name == record.answer else name.rstrip("0123456789")
+        known, names = groups[-1] if groups else ("", [])
+        if stem and stem == known and name == f"{stem}{int(names[-1].removeprefix(stem) or -2) + 1}":
+            names.append(name)
+        else:
+            groups.append((stem, [name]))
     return {
-        names[0] if len(names) == 1 else f"{names[0]}…{names[-1].removeprefix(stem)}": names
-        for stem, names in stems.items()
+        names[0] if len(names) == 1 else f"{names[0]}…{names[-1].removeprefix(stem)}": names for stem, names in groups
     }
 
 
 def summed(reads: Sequence[str], groups: dict[str, list[str]]) -> list[str]:
-    """What was summed up, with the name of a group in place of all its members."""
-    whole = {name: group for group, names in groups.items() if set(names) <= set(reads) for name in names}
+    """What was summed up, with the name of a group in place of all its members if these are more than two."""
+    large = {group: names for group, names in groups.items() if len(names) > 2 and set(names) <= set(reads)}
+    whole = {name: group for group, names in large.items() for name in names}
     return list(dict.fromkeys(whole.get(name, name) for name in reads))
 
 
@@ -181,14 +186,22 @@ def renewals(row: Sequence[Update], groups: dict[str, list[str]]) -> list[str]:
     """What the updates of a recursion do, in words; those that do the same together."""
     lane_of = {name: lane for lane, names in groups.items() for name in names}
     parts = []
-    keys = [(u.network, lane_of[u.state], " + ".join(summed(u.reads, groups))) for u in row]
-    for (network, lane, total), same in groupby(zip(keys, row, strict=True), key=lambda pair: pair[0]):
-        states = [update.state for _, update in same]
-        times = {1: "once", 2: "twice"}.get(len(states), f"{len(states)} times")
-        if len(set(states)) > 1:
-            times = "one after the other"
-        parts.append(f"{network_name(network)} renews {lane if len(set(states)) > 1 else states[0]} from {total} {times}")
+    alike = groupby(row, key=lambda update: (update.network, lane_of[update.state], summed(update.reads, groups)))
+    for (network, lane, reads), same in alike:
+        states = [update.state for update in same]
+        if len(set(states)) == 1:
+            what, times = states[0], {1: "once", 2: "twice"}.get(len(states), f"{len(states)} times")
+        else:
+            what, times = spoken(lane, groups), "one after the other"
+        total = " + ".join(spoken(name, groups, " + ... + ") for name in reads)
+        parts.append(f"{network_name(network)} renews {what} from {total}, {times}")
     return parts
+
+
+def spoken(lane: str, groups: dict[str, list[str]], between: str = " to ") -> str:
+    """A lane's name for those who hear it: its first state and its last."""
+    names = groups.get(lane, [lane])
+    return joined(names) if len(names) < 3 else f"{names[0]}{between}{names[-1]}"
 
 
 def settings(record: Unrolled) -> str:
@@ -207,6 +220,7 @@ def as_math(text: str) -> str:
     return re.sub(r"\b([A-Za-z])_([A-Za-z0-9])\b", r"$\\mathrm{\1}_\\mathrm{\2}$", text)
 
 
+@cache  # letters are measured slowly, and rows repeat each other
 def text_width(text: str, points: float) -> float:
     """Width of a line of text in inches."""
     return TextPath((0, 0), text, size=points).get_extents().width / 72
@@ -260,6 +274,10 @@ class Sheet:
     def colour(self, lane: str) -> str:
         return GREEN if lane == self.lanes[-1] else ORANGE
 
+    def flow(self, lane: str) -> dict[str, Any]:
+        """How a lane looks: one that several states share is wider."""
+        return {"color": self.colour(lane), "linewidth": 1.8 if len(self.groups[lane]) == 1 else 3.4}
+
     # --- marks
 
     def write(self, x: float, y: float, text: str, points: float = 9.0, **style: Any) -> Text:
@@ -305,9 +323,10 @@ class Sheet:
             if gradient:
                 self.arrow((left + 0.01, y), (left - 0.09, y), "backward", color=colour, mutation_scale=12)
             label = f"recursion {row + 1} of {len(self.rows)}: {said}" if run[0] is updates[0] else said
+            points = 9.0 if text_width(label, 9) < (right - left) * self.scale - 0.3 else SMALLEST
             style = {"color": colour, "weight": "bold" if gradient else "normal"}
             space = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-            self.write((left + right) / 2, y, label, **style, bbox=space, zorder=4)
+            self.write((left + right) / 2, y, label, points, **style, bbox=space, zorder=4)
 
     def bar(self, row: int, updates: Sequence[Update]) -> None:
         """x, the same for all evaluations of a row that read it."""
@@ -323,16 +342,14 @@ class Sheet:
 
     def lane(self, row: int, lane: str) -> None:
         """A state flows from the left to the right, and on to the next row."""
-        y, colour, width = self.lane_y(row, lane), self.colour(lane), 1.8 if len(self.groups[lane]) == 1 else 3.4
-        index = self.lanes.index(lane)
+        y, index = self.lane_y(row, lane), self.lanes.index(lane)
         path = [(self.enters(lane), y), (self.leaves(lane), y)]
         if row + 1 < len(self.rows):
             gutter = self.top(row + 1) + 0.04 + 0.1 * index
             path += [(self.leaves(lane), gutter), (self.enters(lane), gutter)]
             path += [(self.enters(lane), self.lane_y(row + 1, lane))]
-        self.line(*path, color=colour, linewidth=width)
-        space = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        self.write(LEFT - 0.26, y, lane, 9, weight="bold", color=DARK[colour], bbox=space, zorder=4)
+        self.line(*path, **self.flow(lane))
+        self.write(LEFT - 0.28, y + 0.1, lane, 9, weight="bold", color=DARK[self.colour(lane)])
 
     def box(self, row: int, update: Update) -> None:
         """One evaluation: its network and what it does to which state."""
@@ -348,13 +365,13 @@ class Sheet:
         else:
             frame.set(edgecolor=pale(colour), linewidth=1.0, linestyle=(0, (4, 2.5)))
         self.ax.add_patch(frame)
-        strip = 0.07 if is_answer else 0.0
+        strip = 0.1 if is_answer else 0.0
         if is_answer:  # a hatch behind letters would hide them: it stands at the edge
-            edge = Rectangle(corners, strip, BOX, facecolor="white", edgecolor=colour, hatch=HATCH, linewidth=0)
-            self.ax.add_patch(edge)
-            edge.set_zorder(3)
-        self.arrow((corners[0] - 0.09, y), (corners[0], y), "own state", color=colour, linewidth=0)
-        points, lines = self.fitted(update, self.box_width - strip - 0.06)
+            place, size = (corners[0] + 0.02, corners[1] + 0.02), (strip - 0.02, BOX - 0.04)
+            style = {"facecolor": "white", "edgecolor": colour, "hatch": HATCH, "linewidth": 0, "zorder": 3.1}
+            self.ax.add_patch(Rectangle(place, *size, **style))
+        self.arrow((corners[0] - 0.1, y), (corners[0], y), "own state", color=colour, linewidth=0, mutation_scale=12)
+        points, lines = self.fitted(update, self.box_width - strip - 0.12)
         text = self.write(x + strip / 2, y, "\n".join(lines), points, linespacing=1.15, zorder=5)
         text.set_gid(f"text {update.recursion}.{update.number}")
 
@@ -406,21 +423,22 @@ class Sheet:
         self.frame(right - width - 1.95, middle - 0.26, 1.5, 0.52, "loss,\nstep of the optimizer", name="loss")
         self.arrow((right - width, middle), (right - width - 0.45, middle), "to the loss")
         floor, wall = top - height - 0.2, 0.14
-        names = joined(list(self.groups))
-        many = "is" if len(self.record.start) == 1 else "are"
+        one = len(self.record.start) == 1
         if n_supervision == 1:
             self.write(LEFT, floor - 0.15, "one supervision step only: nothing is kept", 9, ha="left")
             return
         dotted = {"linestyle": (0, (1, 1.6)), "linewidth": 1.6}
         for lane in self.lanes:
             y = self.lane_y(last, lane)
-            self.line((self.leaves(lane), y), (self.leaves(lane), floor), color=self.colour(lane), linewidth=1.8)
+            self.line((self.leaves(lane), y), (self.leaves(lane), floor), **self.flow(lane))
             begin = self.lane_y(0, lane)
             self.line((wall, begin), (self.enters(lane) - 0.06, begin), **dotted)
             self.arrow((self.enters(lane) - 0.08, begin), (self.enters(lane) + 0.06, begin), "kept", linewidth=1.6)
         self.line((self.leaves(self.lanes[0]), floor), (wall, floor), (wall, self.lane_y(0, self.lanes[0])), **dotted)
-        said = f"{names} {many} kept (detached): the next supervision step begins with them, up to {n_supervision} steps"
-        said = said.replace("with them", "with it") if many == "is" else said
+        said = (
+            f"{joined(list(self.groups))} {'is' if one else 'are'} kept (detached): the next supervision step begins "
+        )
+        said += f"with {'it' if one else 'them'}, up to {n_supervision} steps"
         self.write(LEFT, floor - 0.15, said, 9, ha="left")
 
     def frame(
@@ -433,14 +451,16 @@ class Sheet:
 
     def legend(self) -> None:
         """What colours, hatches and frames mean."""
+        answer = as_math(f"renews {self.lanes[-1]} (answer)")
         handles = [
-            Line2D([], [], color=BLUE, linewidth=4, label="x, the embedded question"),
-            Patch(facecolor=PALE_GREEN, edgecolor=GREEN, hatch=HATCH, label=f"renews the answer, {self.lanes[-1]}"),
-            Patch(facecolor="white", edgecolor=BLACK, linewidth=2.6, label="a gradient arrives"),
-            Patch(facecolor="white", edgecolor=GREY, linestyle=(0, (4, 2.5)), label="no gradient"),
+            Line2D([], [], color=BLUE, linewidth=4, label="x, the question"),
+            Patch(facecolor=PALE_GREEN, edgecolor=GREEN, hatch=HATCH, label=answer),
+            Patch(facecolor="white", edgecolor=BLACK, linewidth=2.6, label="gradient arrives"),
+            Patch(facecolor="white", edgecolor=GREY, linestyle="--", label="no gradient"),
         ]
         if len(self.lanes) > 1:
             latent = joined(self.lanes[-2::-1])
-            handles.insert(1, Patch(facecolor=PALE_ORANGE, edgecolor=ORANGE, label=as_math(f"renews a latent, {latent}")))
+            label = as_math(f"renews {latent} (latent)")
+            handles.insert(1, Patch(facecolor=PALE_ORANGE, edgecolor=ORANGE, label=label))
         style = {"fontsize": 8.5, "frameon": False, "columnspacing": 1.4, "handlelength": 2.2, "borderaxespad": 0.2}
         self.ax.legend(handles=handles, loc="lower center", ncols=len(handles), **style)

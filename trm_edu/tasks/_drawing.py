@@ -69,7 +69,9 @@ def draw_grid(
     return ax
 
 
-def draw_doubts(ax: matplotlib.axes.Axes, cells: Sequence[tuple[int, int, Any]], points: float) -> None:
+def draw_doubts(
+    ax: matplotlib.axes.Axes, cells: Sequence[tuple[int, int, Any]], points: float, zorder: float = 4
+) -> None:
     """A bar at the bottom of each cell (row, column, confidence) that is less than 95% sure.
 
     A thin line is as long as full certainty, the bar on it as long as the confidence, so the symbol itself keeps its
@@ -82,4 +84,4 @@ def draw_doubts(ax: matplotlib.axes.Axes, cells: Sequence[tuple[int, int, Any]],
             [(column + 0.1, row + 0.88), (column + 0.1 + 0.8 * (1.0 if full else sure), row + 0.88)]
             for row, column, sure in unsure
         ]
-        ax.add_collection(LineCollection(bars, colors=colour, linewidths=width, capstyle="butt", zorder=4))
+        ax.add_collection(LineCollection(bars, colors=colour, linewidths=width, capstyle="butt", zorder=zorder))

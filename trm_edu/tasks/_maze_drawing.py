@@ -48,10 +48,10 @@ def draw_maze(
         if wrong is not None and wrong[cell]:  # colour alone would be lost on some readers: the cross says it too
             size = {"markersize": points * 0.45, "markeredgewidth": points * 0.1}
             ax.plot(column + 0.5, row + 0.5, "x", color=VERMILION, zorder=5, **size)
-    if confidence is not None:  # walls, S and G are given
+    if confidence is not None:  # walls, S and G are given; the path lies on the bars, they would cut it
         sure = confidence.reshape(grid.shape)
         places = np.argwhere(~np.isin(grid, (WALL, START, GOAL))).tolist()
-        draw_doubts(ax, [(row, column, sure[row, column]) for row, column in places], points)
+        draw_doubts(ax, [(row, column, sure[row, column]) for row, column in places], points, zorder=1.5)
     for spine in ax.spines.values():
         spine.set(visible=True, color=DARK, linewidth=1.5)
     return ax

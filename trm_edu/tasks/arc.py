@@ -499,7 +499,7 @@ class Arc:
         Colours are told apart by all eyes and bear their digit where a cell is large enough; end markers are hatched.
         Only the rows and columns up to the last token that is no padding are shown. given: not used, since question and
         answer are two grids. changed: bool [L], framed yellow. wrong: bool [L], a vermilion cross. confidence: [L] in
-        0 .. 1, pales a cell.
+        0 .. 1; a cell that is less than 95% sure bears a bar of that length.
         """
         from trm_edu.tasks._arc_drawing import draw_arc  # imports matplotlib
 

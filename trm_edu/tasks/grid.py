@@ -473,7 +473,7 @@ class GridTask:
 
         given: the question's tokens [L], or bool [L]; these cells are bold black, the others blue. Default: all.
         changed: bool [L], tinted yellow. wrong: bool [L], vermilion with a cross in the corner.
-        confidence: [L] in 0 .. 1; pales the text of an open cell and draws a bar of that length under it.
+        confidence: [L] in 0 .. 1; an open cell that is less than 95% sure bears a bar of that length.
         """
         from trm_edu.tasks._drawing import draw_grid  # imports matplotlib
 

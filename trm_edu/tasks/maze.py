@@ -291,7 +291,7 @@ class Maze(GridTask):
         """Draw one maze [L] on matplotlib axes, which are cleared first; returns them.
 
         Marked cells that touch are joined by a line, so that the path is seen to grow from answer to answer. changed:
-        bool [L], tinted yellow. wrong: bool [L], with a cross. confidence: [L] in 0 .. 1, pales a mark. given: not
+        bool [L], tinted yellow. wrong: bool [L], with a cross. confidence: [L] in 0 .. 1, a bar below 95%. given: not
         used, because everything but the marks is given.
         """
         from trm_edu.tasks._maze_drawing import draw_maze  # imports matplotlib

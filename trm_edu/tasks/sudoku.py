@@ -472,7 +472,7 @@ class Sudoku:
 
         given: the question's tokens [L], or bool [L]; these cells are bold black, the others blue. Default: all.
         changed: bool [L], tinted yellow. wrong: bool [L], vermilion with a cross in the corner.
-        confidence: [L] in 0 .. 1; pales a filled digit and draws a bar of that length under it.
+        confidence: [L] in 0 .. 1; a filled digit that is less than 95% sure bears a bar of that length.
         """
         from trm_edu.tasks._drawing import draw_grid  # imports matplotlib
 
