@@ -43,8 +43,12 @@ class Lab:
     def write(self, name: str, *cells: str) -> str:
         """Make a notebook of these code cells (a text that begins with # is Markdown) in the served folder."""
         made = [new_markdown_cell(cell) if cell.startswith("# ") else new_code_cell(cell) for cell in cells]
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(new_notebook(cells=made, metadata={"kernelspec": kernel}), self.root / name)
+        return self.save(name, new_notebook(cells=made))
+
+    def save(self, name: str, notebook: nbformat.NotebookNode) -> str:
+        """Put a notebook into the served folder, for the kernel that is there."""
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, self.root / name)
         return name
 
     def set(self, plugin: str, **values: Any) -> None:
@@ -138,7 +142,9 @@ def choose(page: Any, menu: str, entry: str) -> None:
     page.locator(".lm-Menu-itemLabel").get_by_text(entry, exact=True).click()
 
 
-PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputArea-prompt')].map(p => p.innerText.trim())"
+PROMPTS = (
+    "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputArea-prompt')].map(p => p.innerText.trim())"
+)
 
 
 def run_all(page: Any, seconds: float = 240, *, wait: bool = True) -> None:
@@ -162,3 +168,12 @@ def wait_until_idle(page: Any, seconds: float = 240) -> None:
 def errors(page: Any) -> list[str]:
     """What cells wrote to stderr, tracebacks among it."""
     return page.locator('.jp-Notebook [data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts()
+
+
+def choose_theme(page: Any, name: str) -> None:
+    """As a user does: Settings, Theme. What is shown stays as it is."""
+    page.get_by_role("menuitem", name="Settings", exact=True).first.click()
+    page.locator(".lm-Menu-itemLabel").get_by_text("Theme", exact=True).hover()
+    page.locator(".lm-Menu-itemLabel").get_by_text(THEMES[name], exact=True).click()
+    page.locator(f'body[data-jp-theme-name="{THEMES[name]}"]').wait_for(state="attached", timeout=20_000)
+    page.wait_for_timeout(500)

@@ -783,6 +783,6 @@ def test_nothing_is_written_smaller_than_eight_points_nor_cut_off(draw: Callable
 
 def test_a_tick_between_whole_percents_says_so() -> None:
     ax = plots.accuracy_by_step([0.5])
-    assert [ax.yaxis.get_major_formatter()(value, 0) for value in (0.825, 0.07, -1e-17, 1)] == [
-        "82.5%", "7%", "0%", "100%",
+    assert [ax.yaxis.get_major_formatter()(value, 0) for value in (0.825, 0.07, -1e-17, 1, 1.02, -0.02)] == [
+        "82.5%", "7%", "0%", "100%", "", "",
     ]  # fmt: skip

@@ -115,7 +115,9 @@ def mean_said(values: np.ndarray) -> str:
 
 
 def percent(share: float, _: int | None = None) -> str:
-    """The name of a tick. Ticks may stand at 82.5%, which no tick may call 82%."""
+    """The name of a tick. Ticks may stand at 82.5%, which no tick may call 82%; above 100% there is nothing to name."""
+    if not -1e-9 <= share <= 1 + 1e-9:
+        return ""
     return f"{round(100 * share, 1) + 0.0:g}%"
 
 
