@@ -82,7 +82,7 @@ def test_the_player_without_a_front_end_shows_a_picture_with_the_verdict(
     Player(Oracle(3), TASK, QUESTION, solution=ANSWER)._ipython_display_()
     (bundle,) = shown
     assert bundle["text/html"].startswith("<img alt=")
-    assert "after steps 1, 2, 4. Last: solved: every rule holds." in bundle["text/plain"]
+    assert "The last answer keeps every rule." in bundle["text/plain"]
 
 
 def test_the_player_with_a_front_end_shows_its_controls(shown: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

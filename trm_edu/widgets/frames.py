@@ -1,4 +1,7 @@
-"""One frame of a player: a few kilobytes of SVG, made in a millisecond. matplotlib would need a hundred."""
+"""One frame of a player: a few kilobytes of SVG, made in a few milliseconds. matplotlib would need a hundred.
+
+`Frames` holds the supervision steps of one puzzle; `Inside` holds one of them, unrolled into its updates.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,32 @@ import html
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from torch import nn
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor, nn
 
 from trm_edu import plots
-from trm_edu.solve import Step, check_fits, recursion_trace
+from trm_edu.data import as_tensor
+from trm_edu.errors import DataError, RecipeError, TrmEduError
+from trm_edu.inside import Unrolled, Update, unroll
+from trm_edu.plots.grids import cells_in_play, open_cells
+from trm_edu.solve import Step, check_fits, read_output
 from trm_edu.tasks import Task
-from trm_edu.tasks.base import given_cells, lines_of, text_on
+from trm_edu.tasks.base import cells_of, given_cells, lines_of, text_on
 
 CELL, WIDEST = 34, 420  # side of a cell on the page, in pixels; of a whole grid, whose cells become smaller for it
-CARD = "background:#fff;color:#000;padding:8px 12px;border-radius:6px;font:14px/1.5 sans-serif"
+BESIDE, BESIDE_LARGE, LARGE = 258, 360, 12  # of a grid that has another one beside it; of one with many rows
+BLOCK = "display:block;max-width:100%"
+SMALL = 11  # pixels of the smallest letters: eight points
+SURE, MOVED = (0, 72, 118), (112, 36, 84)  # the darkest blue and plum: each shades cells from white on
+ANSWER_INK, ANSWER_TINT, THINK_INK, THINK_TINT = "#006B4E", "#E3F5EF", "#8A5A00", "#FFF6E0"  # y green, z orange
+GOOD, BAD, QUIET = "#006B4E", "#A34700", "#595959"
+CARD = "color-scheme:light;background:#fff;color:#000;padding:8px 12px;border-radius:6px;font:14px/1.5 sans-serif"
 LIVE_VARIABLE = "TRM_EDU_WIDGETS"  # 1 or 0 overrules what `live_front_end` finds
 
 
@@ -30,48 +48,30 @@ def live_front_end() -> bool:
 # --- one frame ------------------------------------------------------------------------------------------------------
 
 
-def grid_svg(
-    task: Task, tokens: np.ndarray, *, given: np.ndarray, changed: np.ndarray | None, wrong: np.ndarray | None
-) -> str:
-    """One grid [L] as SVG: clues (`given`, the question's tokens) bold, changed cells yellow, wrong ones crossed.
+def side_of(task: Task, widest: int) -> int:
+    """The side of a cell in pixels."""
+    return min(CELL, max(8, widest // max(task.grid_shape)))
 
-    Needs the task's `look`; without it, the task's own `draw` makes a picture, which takes a hundred times longer.
-    """
-    changed = np.zeros(task.seq_len, bool) if changed is None else changed
-    wrong = np.zeros(task.seq_len, bool) if wrong is None else wrong
-    label = f"grid; {int(changed.sum())} cells changed, {int(wrong.sum())} wrong"
-    if not hasattr(task, "look"):
-        return plots.image_tag(plots.grid(task, tokens, given=given, changed=changed, wrong=wrong), label)
+
+def square(x: int, y: int, side: int) -> str:
+    """A cell as part of a path."""
+    return f"M{x} {y}h{side}v{side}h-{side}z"
+
+
+def open_svg(task: Task, side: int, letter: int, label: str) -> str:
+    """The beginning of a grid's picture: its size, its label (escaped), a white ground."""
     rows, columns = task.grid_shape
-    side = min(CELL, max(8, WIDEST // max(rows, columns)))
     width, height = columns * side + 6, rows * side + 6  # room for the outer lines
-    parts = [
+    return (
         f'<svg role="img" aria-label="{label}" width="{width}" height="{height}" viewBox="-3 -3 {width} {height}" '
-        f'font-family="sans-serif" font-size="{side * 0.56:.0f}" text-anchor="middle">'
+        f'style="{BLOCK};height:auto" font-family="sans-serif" font-size="{letter}" text-anchor="middle">'
         f'<rect x="-3" y="-3" width="{width}" height="{height}" fill="#fff"/>'
-    ]
-    clues, looks = given_cells(task, given), {int(token): task.look(int(token)) for token in np.unique(tokens)}
-    for cell, token in enumerate(tokens.tolist()):
-        x, y, look = cell % columns * side, cell // columns * side, looks[token]
-        if look.fill:
-            parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="{html.escape(look.fill)}"/>')
-        if changed[cell] and look.fill:  # a tint would hide the colour
-            inside = f'x="{x + 3}" y="{y + 3}" width="{side - 6}" height="{side - 6}"'
-            parts.append(f'<rect {inside} fill="none" stroke="{plots.YELLOW}" stroke-width="3"/>')
-        elif changed[cell]:
-            parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="{plots.YELLOW}" opacity="0.6"/>')
-        if wrong[cell]:
-            arm = max(3, side * 7 // CELL)
-            path = f"M{x + side - arm - 3} {y + 3}l{arm} {arm}m0 -{arm}l-{arm} {arm}"
-            parts.append(f'<path d="{path}" stroke="{plots.VERMILION}" stroke-width="2"/>')
-        if look.text.strip():
-            is_clue = clues[cell] or look.bold
-            colour = plots.BLACK if is_clue else plots.VERMILION if wrong[cell] else plots.BLUE
-            colour = text_on(look.fill) if look.fill else colour
-            weight = ' font-weight="bold"' if is_clue else ""
-            place = f'x="{x + side / 2}" y="{y + side * 0.7:.0f}"'
-            parts.append(f'<text {place} fill="{colour}"{weight}>{html.escape(look.text)}</text>')
-    lines = lines_of(task)
+    )
+
+
+def lines_svg(task: Task, side: int) -> list[str]:
+    """The task's own lines, thin and thick."""
+    lines, parts = lines_of(task), []
     for thick, stroke in ((False, 0.7), (True, 2.6)):
         strokes = [
             f"M{line.column * side} {line.row * side}L{line.to_column * side} {line.to_row * side}"
@@ -80,7 +80,198 @@ def grid_svg(
         ]
         if strokes:
             parts.append(f'<path d="{"".join(strokes)}" stroke="#000" stroke-width="{stroke}"/>')
+    return parts
+
+
+def grid_svg(
+    task: Task,
+    tokens: np.ndarray,
+    *,
+    given: np.ndarray,
+    changed: np.ndarray | None,
+    wrong: np.ndarray | None,
+    widest: int = WIDEST,
+    label: str = "grid",
+) -> str:
+    """One grid [L] as SVG: clues (`given`, the question's tokens) bold, changed cells yellow, wrong ones crossed.
+
+    widest: pixels of a whole grid, about. label: what it is, for a screen reader, who hears the marks counted as well.
+    Needs the task's `look`; without it, the task's own `draw` makes a picture, which takes a hundred times longer.
+    """
+    changed = np.zeros(task.seq_len, bool) if changed is None else changed
+    wrong = np.zeros(task.seq_len, bool) if wrong is None else wrong
+    label = html.escape(f"{label}; {int(changed.sum())} cells changed, {int(wrong.sum())} wrong", quote=True)
+    if not hasattr(task, "look"):
+        picture = plots.grid(task, tokens, given=given, changed=changed, wrong=wrong)
+        return plots.image_tag(picture, html.unescape(label))
+    columns, side = task.grid_shape[1], side_of(task, widest)
+    letter = round(max(0.56 * side, min(0.9 * side, SMALL)))
+    parts = [open_svg(task, side, letter, label)]
+    clues, looks = given_cells(task, given), {int(token): task.look(int(token)) for token in np.unique(tokens)}
+    tints, crosses, texts = [], [], []
+    arm, stroke = max(3, side * 7 // CELL), 2 if side >= 2 * SMALL else 1.2
+    for cell, token in enumerate(tokens.tolist()):
+        x, y, look = cell % columns * side, cell // columns * side, looks[token]
+        if look.fill:
+            parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="{html.escape(look.fill)}"/>')
+        if changed[cell] and look.fill:  # a tint would hide the colour
+            inside = f'x="{x + 3}" y="{y + 3}" width="{side - 6}" height="{side - 6}"'
+            parts.append(f'<rect {inside} fill="none" stroke="{plots.YELLOW}" stroke-width="3"/>')
+        elif changed[cell]:
+            tints.append(square(x, y, side))
+        if wrong[cell]:
+            crosses.append(f"M{x + side - arm - 3} {y + 3}l{arm} {arm}m0 -{arm}l-{arm} {arm}")
+        if look.text.strip():
+            is_clue = clues[cell] or look.bold
+            colour = plots.BLACK if is_clue else plots.VERMILION if wrong[cell] else plots.BLUE
+            colour = text_on(look.fill) if look.fill else colour
+            weight = ' font-weight="bold"' if is_clue else ""
+            place = f'x="{x + side / 2}" y="{y + side / 2 + letter * 0.36:.0f}"'
+            texts.append(f'<text {place} fill="{colour}"{weight}>{html.escape(look.text)}</text>')
+    # one path for all cells of a kind: a tenth of the text of an element for each
+    if tints:
+        parts.append(f'<path d="{"".join(tints)}" fill="{plots.YELLOW}" opacity="0.6"/>')
+    if crosses:
+        parts.append(f'<path d="{"".join(crosses)}" stroke="{plots.VERMILION}" stroke-width="{stroke}"/>')
+    parts += texts
+    parts += lines_svg(task, side)
     return "".join([*parts, "</svg>"])
+
+
+@lru_cache(maxsize=1024)
+def shade(share: float, darkest: tuple[int, int, int]) -> str:
+    """A colour "#RRGGBB" from white (0) to the darkest one (1): the more, the darker."""
+    share = min(max(share, 0.0), 1.0)
+    return "#" + "".join(f"{round(255 + (end - 255) * share):02X}" for end in darkest)
+
+
+def shades_svg(
+    task: Task,
+    values: Float[np.ndarray, " L"] | None,
+    shown: Bool[np.ndarray, " L"],
+    question: np.ndarray,
+    *,
+    darkest: tuple[int, int, int],
+    widest: int,
+    label: str,
+) -> str:
+    """A share for each `shown` cell [L] as a shade, with its percent where there is room; what is given is hatched.
+
+    values: None leaves the shown cells white. Percents are cut to 100 in the shade, not in the text.
+    """
+    side = side_of(task, widest)
+    columns, roomy = task.grid_shape[1], side >= 2.2 * SMALL
+    parts = [open_svg(task, side, SMALL, html.escape(label, quote=True))]
+    looks = {int(token): task.look(int(token)) for token in np.unique(question)} if hasattr(task, "look") else {}
+    hatched = {token: bool(look.fill or look.text.strip()) for token, look in looks.items()}
+    percents = np.full(task.seq_len, -1) if values is None else np.rint(values * 100).astype(int)
+    squares: dict[str, list[str]] = {}
+    hatch, glyphs = [], []
+    for cell, percent in enumerate(percents.tolist()):
+        x, y = cell % columns * side, cell // columns * side
+        if shown[cell] and percent >= 0:
+            colour = shade(percent / 100, darkest)
+            squares.setdefault(colour, []).append(square(x, y, side))
+            if roomy:
+                place = f'x="{x + side / 2}" y="{y + side / 2 + 4}"'
+                glyphs.append(f'<text {place} fill="{text_on(colour)}">{percent}</text>')
+        elif not shown[cell] and hatched.get(int(question[cell])):
+            half = side / 2
+            hatch.append(f"M{x} {y + side}l{side} -{side}m0 {half}l-{half} {half}m0 -{side}l-{half} {half}")
+    parts += [f'<path d="{"".join(cells)}" fill="{colour}"/>' for colour, cells in squares.items()]
+    if hatch:
+        parts.append(f'<path d="{"".join(hatch)}" stroke="#AAA" stroke-width="1"/>')
+    return "".join([*parts, *glyphs, *lines_svg(task, side), "</svg>"])
+
+
+def scale_svg(darkest: tuple[int, int, int], most: str) -> str:
+    """What the shades of a grid mean: nothing to `most`."""
+    boxes = "".join(
+        f'<rect x="{26 + 6 * i}" y="1" width="6" height="11" fill="{shade(i / 10, darkest)}"/>' for i in range(11)
+    )
+    return (
+        f'<svg aria-hidden="true" width="256" height="15" font-size="{SMALL}" font-family="sans-serif" '
+        f'style="{BLOCK}">{boxes}<rect x="26" y="1" width="66" height="11" fill="none" '
+        f'stroke="#000" stroke-width="0.5"/><text x="3" y="11">0%</text>'
+        f'<text x="97" y="11">{html.escape(most)}</text></svg>'
+    )
+
+
+def halting_svg(said: Sequence[float], total: int, now: tuple[float, float] | None = None) -> str:
+    """The halting probability after the steps so far, as a small curve over all `total` steps.
+
+    now: a place between two steps and the probability there, if the heads were read there. The present one is marked.
+    """
+    left, top, width, height = 34, 8, 190, 62
+
+    def at(step: float, share: float) -> str:
+        return f"{left + 8 + (width - 16) * (step - 1) / max(total - 1, 1):.1f} {top + height * (1 - share):.1f}"
+
+    places = [at(i, share) for i, share in enumerate(said, start=1)]
+    points = [*places, *([at(*now)] if now else [])]
+    curve = "M" + "L".join(points) if points else ""
+    dots = "".join(f"M{place} m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0" for place in places)
+    mark = f'<path d="M{points[-1]}m-6 0l6 -6l6 6l-6 6z" fill="{plots.ORANGE}" stroke="#000"/>' if points else ""
+    shown = [f"{share:.0%}" for share in [*said, *([now[1]] if now else [])]]
+    words = "nothing said yet" if not shown else shown[0] if len(shown) == 1 else f"from {shown[0]} to {shown[-1]} now"
+    label = f"curve of the halting probability over {len(shown)} of {total} steps: {words}"
+    labels = "".join(
+        f'<text x="{left - 4}" y="{top + height * (1 - share) + 4:.0f}" text-anchor="end">{share:.0%}</text>'
+        for share in (0, 0.5, 1)
+    )
+    ends = f'<text x="{left + 8}" y="{top + height + 15}" text-anchor="middle">1</text>' + (
+        f'<text x="{left + width - 8}" y="{top + height + 15}" text-anchor="middle">{total}</text>' if total > 1 else ""
+    )
+    return (
+        f'<svg role="img" aria-label="{label}" width="230" height="90" font-size="{SMALL}" font-family="sans-serif" '
+        f'style="{BLOCK}">'
+        f'<path d="M{left} {top}v{height}h{width}" fill="none" stroke="#000" stroke-width="0.7"/>'
+        f'<path d="M{left} {top + height / 2}h{width}" stroke="#767676" stroke-dasharray="3 3"/>'
+        f'<path d="{curve}" fill="none" stroke="#000" stroke-width="1.2"/><path d="{dots}"/>{mark}{labels}{ends}'
+        f'<text x="{left + width / 2}" y="{top + height + 15}" text-anchor="middle">supervision step</text></svg>'
+    )
+
+
+def strip_svg(updates: Sequence[Update], answer: str, reached: Sequence[bool], present: int) -> str:
+    """Every update of a supervision step as a small box with the state that it renews; a row for each recursion.
+
+    answer: the state that the heads read. reached: whether a gradient of the answer gets to it (solid frame).
+    present: which one is shown, from 1 on: it is filled, those before are tinted.
+    """
+    wide = max(20, 7 * max(len(update.state) for update in updates) + 6)
+    per_row = max(update.number for update in updates)
+    rows = max(update.recursion for update in updates)
+    width, height = 16 + per_row * (wide + 3), rows * 23
+    parts = []
+    for i, update in enumerate(updates, start=1):
+        ink, tint = (ANSWER_INK, ANSWER_TINT) if update.state == answer else (THINK_INK, THINK_TINT)
+        fill, letter = (ink, "#FFFFFF") if i == present else (tint if i < present else "#FFFFFF", ink)
+        x, y = 16 + (update.number - 1) * (wide + 3), (update.recursion - 1) * 23 + 2
+        frame = 'stroke="#000" stroke-width="2"' if reached[i - 1] else 'stroke="#767676" stroke-dasharray="2 2"'
+        parts.append(
+            f'<rect x="{x}" y="{y}" width="{wide}" height="18" rx="3" fill="{fill}" {frame}/>'
+            f'<text x="{x + wide / 2}" y="{y + 13}" fill="{letter}" text-anchor="middle" font-weight="bold">'
+            f"{html.escape(update.state)}</text>"
+        )
+    numbers = "".join(f'<text x="0" y="{row * 23 + 15}">{row + 1}</text>' for row in range(rows))
+    solid = [i for i, flows in enumerate(reached, start=1) if flows]
+    flows = f"a gradient reaches updates {solid[0]} to {solid[-1]}" if solid else "no gradient reaches any"
+    now = updates[present - 1]
+    label = f"update {present} of {len(updates)}: recursion {now.recursion} of {rows}, {now.state}; {flows}"
+    return (
+        f'<svg role="img" aria-label="{html.escape(label, quote=True)}" width="{width}" height="{height}" '
+        f'font-size="{SMALL}" font-family="sans-serif" style="{BLOCK}">{numbers}{"".join(parts)}</svg>'
+    )
+
+
+def count(cells: int) -> str:
+    """1 cell, 2 cells."""
+    return f"{cells} cell{'' if cells == 1 else 's'}"
+
+
+def wrong_cells(task: Task, answer: np.ndarray, solution: np.ndarray) -> Bool[np.ndarray, " L"]:
+    """Which cells of an answer [L] are not those of the solution; padding of the solution does not count."""
+    return plots.changed_cells(solution, answer) & cells_in_play(task, answer, solution)
 
 
 def verdict(
@@ -93,26 +284,130 @@ def verdict(
     if getattr(task, "judged_by", "rules") == "answers":
         if solution is None:
             return False, "no rules can judge this answer, and no solution is at hand"
-        wrong = int(plots.changed_cells(solution, answer).sum())
-        return wrong == 0, f"{wrong} cells differ from the solution" if wrong else "solved: every cell is right"
+        wrong = int(wrong_cells(task, answer, solution).sum())
+        differ = f"{count(wrong)} differ{'s' if wrong == 1 else ''} from the solution"
+        return wrong == 0, differ if wrong else "solved: every cell is right"
     broken = task.violations(question, answer)
     if not broken:
         return True, "solved: every rule holds"
     return False, f"{len(broken)} rule{'s' if len(broken) > 1 else ''} broken, first: {broken[0]}"
 
 
+# --- steps ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class TracedStep(Step):
+    """A step with the state of the network before it, so that it can be unrolled later."""
+
+    before: tuple[Tensor, ...] = ()
+
+
+@torch.no_grad()
 def trace_steps(model: nn.Module, task: Task, question: np.ndarray, n_supervision: int) -> list[Step]:
-    """Run the recursion once; the steps up to the one at which the network says that it is done."""
+    """Run the recursion once; the steps up to the one at which the network says that it is done.
+
+    Each is a TracedStep: it keeps the state that the network was in before it. Raises CheckpointError for a network of
+    another task, RecipeError for no step at all.
+    """
     check_fits(model, task)
-    trace = recursion_trace(model, question[None], n_supervision)
-    return [Step(i, answer[0], sure[0], float(halt[0])) for i, (answer, sure, halt) in enumerate(trace, start=1)]
+    if n_supervision < 1:
+        raise RecipeError(f"n_supervision is {n_supervision}; it must be at least 1")
+    inputs, steps, state = inputs_of(model, question), [], model.initial_state(1)
+    for number in range(1, n_supervision + 1):
+        before = state
+        state, output = model(inputs, state, torch.zeros(1, dtype=torch.long, device=inputs.device))
+        (answer,), (sure,), (halt,) = read_output(output)
+        steps.append(TracedStep(number, answer, sure, float(halt), before))
+        if output.halt_logit[0] > 0:
+            break
+    return steps
+
+
+def inputs_of(model: nn.Module, question: np.ndarray) -> Tensor:
+    """A question [L] as a batch of one, where the network is."""
+    return as_tensor(question[None], next(model.parameters()).device)
+
+
+# --- inside one supervision step ------------------------------------------------------------------------------------
+
+_REACHED: WeakKeyDictionary[nn.Module, list[bool]] = WeakKeyDictionary()  # by model: `unroll` finds it out, once
+
+
+def reached_updates(model: nn.Module, question: np.ndarray) -> list[bool]:
+    """Which updates of a supervision step a gradient of the answer reaches. It belongs to the model, not the puzzle."""
+    if model not in _REACHED:
+        unrolled = unroll(model, inputs_of(model, question), gradient=True)
+        _REACHED[model] = [bool(update.gradient) for update in unrolled.updates]
+    return _REACHED[model]
+
+
+class Inside:
+    """One supervision step, unrolled: what the heads say after each of its updates 1 to U, computed when asked for."""
+
+    def __init__(self, unrolled: Unrolled, cells: int):
+        self.unrolled, self.cells, self.updates = unrolled, cells, unrolled.updates
+        self.said: dict[int, tuple[UInt8[np.ndarray, " L"], Float[np.ndarray, " L"], float]] = {}
+
+    def __len__(self) -> int:
+        return len(self.updates)
+
+    def renews_answer(self, update: int) -> bool:
+        return self.updates[update - 1].state == self.unrolled.answer
+
+    def says(self, update: int) -> tuple[UInt8[np.ndarray, " L"], Float[np.ndarray, " L"], float]:
+        """Answer [L], probability of each chosen token [L], halting probability, after an update.
+
+        If the update did not renew the answer: what they would be if it were renewed at once.
+        """
+        if update not in self.said:
+            read = self.unrolled.read if self.renews_answer(update) else self.unrolled.answer_now
+            (answer,), (sure,), (halt,) = read_output(read(update))
+            self.said[update] = answer, sure, float(halt)
+        return self.said[update]
+
+    def moved(self, update: int) -> Float[np.ndarray, " L"]:
+        """How far an update moved the state that it renewed, in each cell: length of the change / length before."""
+        done = self.updates[update - 1]
+        old, new = self.unrolled.states(update - 1)[done.state], done.value
+        prefix = self.unrolled.model.config.prefix_len
+        # a network may have several positions for a cell: the cell's state is all of them
+        old, new = (state[0, prefix:].float().reshape(self.cells, -1) for state in (old, new))
+        return ((new - old).norm(dim=-1) / old.norm(dim=-1).clamp(min=1e-9)).cpu().numpy()
+
+    def place(self, update: int) -> str:
+        """Where that is, in words: which recursion, which state, and which of its updates."""
+        done = self.updates[update - 1]
+        alike = [u.number for u in self.updates if (u.recursion, u.state) == (done.recursion, done.state)]
+        number = f"update {alike.index(done.number) + 1} of {len(alike)}"
+        return f"recursion {done.recursion} of {self.updates[-1].recursion} · {done.state}, {number}"
+
+
+# --- all frames of a puzzle -----------------------------------------------------------------------------------------
 
 
 class Frames:
-    """The steps of one recursion as HTML frames. Frame 0 is the question, frame k the answer after step k."""
+    """The steps of one recursion as HTML frames. Frame 0 is the question, frame k the answer after step k.
 
-    def __init__(self, task: Task, question: np.ndarray, steps: Sequence[Step], solution: np.ndarray | None = None):
-        self.task, self.question, self.steps, self.solution = task, question, list(steps), solution
+    model: the network that made the steps (`trace_steps`), if one should be able to look inside them. Only the step
+    looked at last is kept unrolled. Raises PuzzleError for a question or solution of another size, DataError
+    for no step.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        question: np.ndarray,
+        steps: Sequence[Step],
+        solution: np.ndarray | None = None,
+        model: nn.Module | None = None,
+    ):
+        self.task, self.question, self.steps, self.model = task, cells_of(task, question), list(steps), model
+        self.solution = None if solution is None else cells_of(task, solution)
+        if not self.steps:
+            raise DataError("there is no step to show; give the steps of an attempt, from the first on")
+        self.current: tuple[int, Inside] | None = None
+        self.updates, self.closed = 0, ""
 
     def __len__(self) -> int:
         return len(self.steps) + 1
@@ -121,39 +416,198 @@ class Frames:
         """Bool [L]: cells that differ from the frame before. In frames 0 and 1 none is marked: all would be new."""
         if frame < 2:
             return np.zeros(self.task.seq_len, bool)
-        return plots.changed_cells(self.steps[frame - 2].answer, self.steps[frame - 1].answer)
+        return self.differ(self.steps[frame - 2].answer, self.steps[frame - 1].answer)
+
+    def differ(self, before: np.ndarray, after: np.ndarray) -> Bool[np.ndarray, " L"]:
+        """Which cells changed; those outside the answer, where the task has such, do not count."""
+        return plots.changed_cells(before, after) & cells_in_play(self.task, after, self.solution)
+
+    def to_fill(self, answer: np.ndarray) -> Bool[np.ndarray, " L"]:
+        """The cells that the network has to fill."""
+        return open_cells(self.task, self.question, cells_in_play(self.task, answer, self.solution))
+
+    # --- inside ---
+
+    def try_inside(self) -> None:
+        """Find out whether one can look inside: `updates` is how many each step has, or else `closed` says why not."""
+        self.updates, self.closed = 0, ""
+        try:
+            self.updates = len(self.inside(1))
+        except TrmEduError as error:
+            self.closed = str(error)
+        except Exception as error:  # a network of one's own may do anything
+            self.closed = f"this network cannot be unrolled ({type(error).__name__}: {error})"
+
+    def inside(self, step: int) -> Inside:
+        """A supervision step, unrolled. Raises RecipeError if its states are not known or the network has changed."""
+        if self.current is not None and self.current[0] == step:
+            return self.current[1]
+        if self.model is None:
+            raise RecipeError("only the answers of these steps are at hand, not the network and the states behind them")
+        traced = self.steps[step - 1]
+        if not isinstance(traced, TracedStep):
+            raise RecipeError("the states of the network before these steps were not kept")
+        if not traced.before:
+            raise RecipeError(f"{type(self.model).__name__} has no recursion: it keeps no state")
+        unrolled = unroll(self.model, inputs_of(self.model, self.question), traced.before)
+        _, (sure,), _ = read_output(unrolled.output)
+        if not np.allclose(sure, traced.confidence, atol=0.02, equal_nan=True):
+            raise RecipeError("the weights of the network have changed since these steps were made; run it once more")
+        inside = Inside(unrolled, self.task.seq_len)
+        self.current = step, inside
+        return inside
+
+    @property
+    def reached(self) -> list[bool]:
+        """Which updates a gradient reaches, in training."""
+        return reached_updates(self.model, self.question)
+
+    # --- drawing ---
 
     def html(self, frame: int) -> str:
-        """One frame: the grid, and beside it what the network and the rule checker say."""
-        tokens = self.question if frame == 0 else self.steps[frame - 1].answer
-        changed = self.changed(frame)
-        wrong = None if frame == 0 or self.solution is None else plots.changed_cells(self.solution, tokens)
-        judge = getattr(self.task, "judged_by", "rules")
+        """One frame: the answer, how sure the network is of each cell, and what it and the rule checker say."""
+        task, total = self.task, len(self.steps)
+        halting = [step.halt_probability for step in self.steps[:frame]]
+        widest = widest_of_two(task)
         if frame == 0:
-            lines = ["<b>the question</b>", f"{len(self.steps)} supervision steps follow"]
+            grid = grid_svg(
+                task, self.question, given=self.question, changed=None, wrong=None, widest=widest, label="the question"
+            )
+            follow = f"{total} supervision step{'' if total == 1 else 's'} follow{'s' if total == 1 else ''}"
+            lines = ["<b>the question</b>", follow, halting_svg([], total)]
+            grids = [figure(grid, "the question"), self.sure_figure(None, widest)]
+            return card(frame, grids, lines, "the question")
+        step, changed = self.steps[frame - 1], self.changed(frame)
+        lines = [
+            f"<b>supervision step {frame}</b> of {total}",
+            "the first answer" if frame == 1 else f"{count(int(changed.sum()))} changed (yellow)",
+            *self.judged(step.answer, step.confidence, step.halt_probability, halting_svg(halting, total)),
+        ]
+        title = f"the answer after step {frame}"
+        grids = [figure(self.answer_svg(step.answer, changed, title, widest), title)]
+        if step.confidence is None:
+            lines.append(quiet("How sure it was of each cell is not known: this start was a turned puzzle."))
         else:
-            halt = self.steps[frame - 1].halt_probability
-            solved, said = verdict(self.task, self.question, tokens, self.solution)
-            lines = [
-                f"<b>supervision step {frame}</b> of {len(self.steps)}",
-                "the first answer" if frame == 1 else f"{int(changed.sum())} cells changed (yellow)",
-                *([] if wrong is None else [f"{int(wrong.sum())} cells wrong (crossed)"]),
-                f"network: done with probability {halt:.2f} <meter min='0' max='1' value='{halt:.3f}'></meter>",
-                f"{judge}: <b style='color:{'#006B4E' if solved else '#A34700'}'>{html.escape(said)}</b>",
-            ]
-        grid = grid_svg(self.task, tokens, given=self.question, changed=changed, wrong=wrong)
-        text = "".join(f"<div>{line}</div>" for line in lines)
-        return (
-            f'<div style="{CARD};display:flex;gap:20px;flex-wrap:wrap;align-items:flex-start">'
-            f'{grid}<div style="min-width:220px;max-width:340px">{text}</div></div>'
+            grids.append(self.sure_figure(step, widest))
+        return card(frame, grids, lines, f"supervision step {frame} of {total}")
+
+    def inside_html(self, step: int, update: int) -> str:
+        """One frame inside a supervision step, after one of its updates: the answer, and how far the state moved."""
+        inside, widest = self.inside(step), widest_of_two(self.task)
+        done = inside.updates[update - 1]
+        answer, sure, halt = inside.says(update)
+        before = inside.says(update - 1)[0] if update > 1 else self.steps[step - 2].answer if step > 1 else answer
+        changed, first = self.differ(before, answer), (step, update) == (1, 1)
+        moved = inside.moved(update)
+        written = inside.renews_answer(update)
+        title = "the answer, written by this update" if written else "the answer if it were written now"
+        place = f"supervision step {step} · {inside.place(update)}"
+        reads = " + ".join(done.reads)
+        reached = self.reached
+        gradient = "solid frames: with gradient, in training"
+        if not any(reached):
+            gradient = "no gradient: the weights are frozen"
+        now = step - 1 + update / len(inside), halt
+        curve = halting_svg([earlier.halt_probability for earlier in self.steps[: step - 1]], len(self.steps), now)
+        lines = [
+            f"<b>{html.escape(place)}</b>",
+            html.escape(f"{done.state} ← {done.network}({reads})"),
+            strip_svg(inside.updates, inside.unrolled.answer, reached, update),
+            quiet(gradient),
+            "the first answer" if first else f"{count(int(changed.sum()))} changed (yellow)",
+            *self.judged(answer, sure, halt, curve),
+        ]
+        what = f"how far {done.state} moved in each cell"
+        label = f"{what}: {moved.mean():.0%} of its length on average, most {self.where(moved, moved.argmax())}"
+        svg = shades_svg(
+            self.task,
+            moved,
+            np.ones(self.task.seq_len, bool),
+            self.question,
+            darkest=MOVED,
+            widest=widest,
+            label=label,
         )
+        grids = [
+            figure(self.answer_svg(answer, changed, title, widest), title),
+            figure(svg, what, scale_svg(MOVED, "100% of its length, or more")),
+        ]
+        return card((step - 1) * len(inside) + update, grids, lines, place)
+
+    def answer_svg(self, answer: np.ndarray, changed: np.ndarray, title: str, widest: int) -> str:
+        wrong = None if self.solution is None else wrong_cells(self.task, answer, self.solution)
+        marks = {"given": self.question, "changed": changed, "wrong": wrong}
+        label = title + rows_in_words(self.task, answer)
+        return grid_svg(self.task, answer, **marks, widest=widest, label=label)
+
+    def judged(self, answer: np.ndarray, sure: Float[np.ndarray, " L"] | None, halt: float, curve: str) -> list[str]:
+        """What the solution, the network and the rule checker say of an answer, as far as each is there."""
+        solved, said = verdict(self.task, self.question, answer, self.solution)
+        judge, lines = getattr(self.task, "judged_by", "rules"), []
+        if self.solution is not None:
+            lines.append(f"{count(int(wrong_cells(self.task, answer, self.solution).sum()))} wrong (crossed)")
+        if sure is not None:
+            lines.append(f"{sure[self.to_fill(answer)].mean():.0%} sure on average")
+        lines.append(f"network: done with probability {halt:.2f}")
+        lines.append(f"<meter min='0' max='1' value='{halt:.3f}' style='width:224px'></meter>")
+        lines.append(curve)
+        lines.append(f"{judge}: <b style='color:{GOOD if solved else BAD}'>{html.escape(said)}</b>")
+        return lines
+
+    def sure_figure(self, step: Step | None, widest: int) -> str:
+        """How sure the network is of each cell that it has to fill; before the first step, nothing."""
+        title = "how sure it is of each cell"
+        if step is None:
+            to_fill, sure, label = self.to_fill(self.question), None, f"{title}: nothing is said yet"
+        else:
+            to_fill, sure = self.to_fill(step.answer), step.confidence
+            least = np.flatnonzero(to_fill)[sure[to_fill].argmin()]
+            label = f"{title}: {sure[to_fill].mean():.0%} on average, least {self.where(sure, least)}"
+        svg = shades_svg(self.task, sure, to_fill, self.question, darkest=SURE, widest=widest, label=label)
+        return figure(svg, title, scale_svg(SURE, "100%" if to_fill.all() else "100%; hatched: given"))
+
+    def where(self, values: Float[np.ndarray, " L"], cell: int | np.integer) -> str:
+        row, column = divmod(int(cell), self.task.grid_shape[1])
+        return f"{values[cell]:.0%} in row {row + 1}, column {column + 1}"
 
     def show_static(self) -> None:
-        """The same as one picture: the question and the answers after steps 1, 2, 4 and the last."""
-        chosen = plots.shown_steps(len(self.steps))
-        titles = [f"step {step}: done {self.steps[step - 1].halt_probability:.0%}" for step in chosen]
-        answers = [step.answer for step in self.steps]
-        axes = plots.answer_row(self.task, self.question, answers, chosen, solution=self.solution, titles=titles)
-        _, said = verdict(self.task, self.question, answers[-1], self.solution)
-        axes[0].figure.text(0.01, -0.06, f"rule checker after step {len(self.steps)}: {said}", fontsize=10)
-        plots.show(axes, f"The question and the answers after steps {', '.join(map(str, chosen))}. Last: {said}.")
+        """The same as one picture: question, answers, halting and confidence over the steps, and the verdict."""
+        drawn = plots.thinking(self.task, self.question, self.steps, solution=self.solution)
+        text = plots.thinking_text(self.task, self.question, self.steps, solution=self.solution)
+        _, said = verdict(self.task, self.question, self.steps[-1].answer, self.solution)
+        drawn[0].figure.text(0.01, -0.02, f"after step {len(self.steps)}: {said}", fontsize=10, va="top")
+        plots.show(drawn, text)
+
+
+def widest_of_two(task: Task) -> int:
+    """Pixels of a grid that has another one beside it."""
+    return BESIDE if max(task.grid_shape) <= LARGE else BESIDE_LARGE
+
+
+def rows_in_words(task: Task, tokens: np.ndarray) -> str:
+    """The rows of a grid for a screen reader; nothing for a large grid, which nobody could listen to."""
+    if task.seq_len > LARGE**2 or not hasattr(task, "look"):
+        return ""
+    looks = [task.look(token) for token in tokens.tolist()]
+    cells = [look.text.strip() or ("#" if look.fill else ".") for look in looks]
+    columns = task.grid_shape[1]
+    return ", rows " + ", ".join("".join(cells[i : i + columns]) for i in range(0, len(cells), columns))
+
+
+def figure(picture: str, title: str, below: str = "") -> str:
+    """A grid with its title, and what its shades mean."""
+    return f'<div style="max-width:100%"><div style="font-size:13px">{html.escape(title)}</div>{picture}{below}</div>'
+
+
+def quiet(text: str) -> str:
+    return f'<span style="color:{QUIET};font-size:12px">{html.escape(text)}</span>'
+
+
+def card(frame: int, grids: Sequence[str], lines: Sequence[str], label: str) -> str:
+    """Grids and words side by side on white, so that a dark page changes nothing; they wrap where there is no room."""
+    text = "".join(f'<div style="break-inside:avoid">{line}</div>' for line in lines)
+    return (
+        f'<div class="trm-edu-frame" data-frame="{frame}" role="group" aria-label="{html.escape(label, quote=True)}" '
+        f'style="{CARD};display:flex;gap:18px;flex-wrap:wrap;align-items:flex-start">{"".join(grids)}'
+        f'<div style="min-width:220px;max-width:640px;flex:1 1 220px;columns:220px">{text}</div></div>'
+    )
