@@ -61,7 +61,9 @@ class Futoshiki(GridTask):
         foreign = [cell for cell in self.cells().flat if (tokens[cell] > self.blank) == (cell in places)]
         foreign = [cell for cell in foreign if tokens[cell] != self.blank]
         if foreign:
-            raise PuzzleError(f"{self.name}: a digit or a sign is in the other's place {self.at(foreign[0])}.", cells=foreign)
+            raise PuzzleError(
+                f"{self.name}: a digit or a sign is in the other's place {self.at(foreign[0])}.", cells=foreign
+            )
         found = []
         for line in (*places, *places.T):
             pairs = [(a, b) for i, a in enumerate(line) for b in line[i + 1 :]]

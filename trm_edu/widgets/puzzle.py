@@ -25,7 +25,7 @@ SAME_PRESS = 0.3  # seconds: nobody sees an answer and presses again so soon
 
 
 class YourPuzzle:
-    """A grid and a text field for a puzzle of your own, checked against the rules at every change, and solved at a press.
+    """A grid and a text field for a puzzle of your own: checked against the rules at every change, solved at a press.
 
     text: what stands there at first; nothing: an empty grid. The network gets `starts` starts (`trm_edu.solve`); the
     best one is played. A task whose cells are not single characters has the text field alone (`grid` is None).
@@ -35,7 +35,7 @@ class YourPuzzle:
     """
 
     def __init__(
-        self, model: nn.Module, task: Task, text: str = "", *, starts: int = 16, live: bool | None = None
+        self, model: nn.Module | None, task: Task, text: str = "", *, starts: int = 16, live: bool | None = None
     ) -> None:
         self.model, self.task, self.text, self.starts = model, task, text, starts
         self.player = Player(None, task, live=live)
@@ -44,7 +44,7 @@ class YourPuzzle:
         self.error: Exception | None = None
         self.grid: GridField | None = None
         self._solving, self._editing = threading.Lock(), threading.RLock()  # callbacks run beside a cell, in a thread
-        self._in_step = False  # while one field follows the other
+        self._filling = False  # while the grid follows the text
         self._last = ("", 0.0)  # the text that was solved last, and when that ended
         if not self.live:
             return
@@ -52,29 +52,34 @@ class YourPuzzle:
             self.grid = GridField(task)
         with contextlib.suppress(PuzzleError):  # rows and boxes, if it is a puzzle; else as it was given
             given = text.strip() or self.grid is None
-            text = task.format_grid(task.encode(text) if given else np.array(self.grid.cells, np.uint8))
+            text = task.format_grid(task.encode(text) if given else self.grid.empty)
         self.first = text
         rows, columns = task.grid_shape
         lines = max(rows, text.count("\n") + 1)
-        size = ipywidgets.Layout(width=f"{max(260, 9 * columns + 30)}px", height=f"{30 + 16 * lines}px")
+        size = ipywidgets.Layout(width=f"{max(260, 9 * columns + 30)}px", height=f"{min(30 + 16 * lines, 320)}px")
         hint = getattr(task, "hint", f"{rows} rows of {columns} cells")
         self.field = ipywidgets.Textarea(value=text, placeholder=hint, layout=size)
         self.status = ipywidgets.HTML()
-        self.button = ipywidgets.Button(description="Solve", button_style="primary")
-        self.clear_button = ipywidgets.Button(description="Clear", tooltip="all cells blank")
-        self.again_button = ipywidgets.Button(description="Start again", tooltip="the first puzzle")
+        self.button, self.clear_button, self.again_button = (
+            ipywidgets.Button(description=name, tooltip=tooltip, button_style=style, layout={"width": "100px"})
+            for name, tooltip, style in (
+                ("Solve", "let the network solve it, and the rules check it", "primary"),
+                ("Clear", "all cells blank", ""),
+                ("Start again", "the first puzzle", ""),
+            )
+        )
         self.answer = ipywidgets.VBox([self.player.box], layout=ipywidgets.Layout(display="none"))
         self.field.observe(self._on_text, names="value")
         self.button.on_click(self._on_solve)
         self.clear_button.on_click(self._on_clear)
         self.again_button.on_click(self._on_again)
         buttons = ipywidgets.HBox([self.button, self.clear_button, self.again_button])
-        beside = ipywidgets.VBox([self.field, self.status, buttons])
+        beside = ipywidgets.VBox([self.field, buttons, self.status])  # the line last: its length moves nothing
         fields = [beside]
         if self.grid is not None:
             self.grid.observe(self._on_cells, names="cells")
             fields = [self.grid, beside]
-        card = ipywidgets.HBox(fields, layout=ipywidgets.Layout(flex_flow="row wrap"))
+        card = ipywidgets.HBox(fields, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start"))
         card.add_class("trm-card")
         self.box = ipywidgets.VBox([card, self.answer])
         self.check()
@@ -90,9 +95,7 @@ class YourPuzzle:
             self.solvable = False
             try:
                 tokens = self.task.encode(self.field.value if self.live else self.text)
-                if self.grid is not None and not self._in_step:
-                    with self._step():
-                        self.grid.cells = tokens.tolist()
+                self._fill(tokens)
                 if getattr(self.task, "judged_by", "rules") == "answers":
                     raise PuzzleError(
                         f"{self.task.name} has no rules by which an answer could be checked, so nothing is solved here"
@@ -107,18 +110,18 @@ class YourPuzzle:
             self._say("a puzzle without contradictions", good=True)
             return tokens
 
+    def _fill(self, tokens: np.ndarray) -> None:
+        """Let the grid follow the text, which stays as it was typed."""
+        if self.grid is not None:
+            self._filling = True
+            try:
+                self.grid.cells = tokens.tolist()
+            finally:
+                self._filling = False
+
     def _cross(self, cells: tuple[int, ...]) -> None:
         if self.grid is not None:
             self.grid.bad = list(cells)
-
-    @contextlib.contextmanager
-    def _step(self) -> Iterator[None]:
-        """While one field is made to follow the other, the other does not follow the one."""
-        self._in_step = True
-        try:
-            yield
-        finally:
-            self._in_step = False
 
     def solve(self) -> None:
         """Solve what stands in the field, show the best start in the player, and say honestly what came of it.
@@ -136,12 +139,14 @@ class YourPuzzle:
             self._show_button()
 
     def _solve(self) -> None:
-        tokens = self.check()
+        with self._editing:  # no edit comes in between
+            tokens, text = self.check(), self.field.value if self.live else self.text
         if tokens is None:
             return
-        text = self.field.value if self.live else self.text
         self._say(WORKING, good=True)
         try:
+            if self.model is None:
+                raise PuzzleError("no network is here to solve it; give one to YourPuzzle")
             check_input(self.task, tokens)
             solution = solve(self.model, self.task, tokens, starts=self.starts, checked=True)
         except TrmEduError as error:
@@ -173,16 +178,13 @@ class YourPuzzle:
             self._say(f"{type(error).__name__}: {error}", good=False)
 
     def _on_text(self, _: Any) -> None:
-        with self._told(), self._editing:
-            if not self._in_step:
-                self.check()
+        with self._told():
+            self.check()
 
     def _on_cells(self, change: dict[str, Any]) -> None:
         with self._told(), self._editing:
-            if not self._in_step:
-                with self._step():
-                    self.field.value = self.task.format_grid(np.array(change["new"], np.uint8))
-                    self.check()
+            if not self._filling:
+                self.field.value = self.task.format_grid(np.array(change["new"], np.uint8))
 
     def _on_solve(self, _: Any) -> None:
         with self._told():
@@ -199,7 +201,7 @@ class YourPuzzle:
             if self.grid is None:
                 self.field.value = ""
             else:
-                self.grid.clear()
+                self.field.value = self.task.format_grid(self.grid.empty)
 
     def _on_again(self, _: Any) -> None:
         with self._told():
@@ -212,7 +214,7 @@ class YourPuzzle:
         if self.live:
             mark, colour = ("✓", "#006B4E") if good else ("✗", "#A34700")
             line = f'<span style="color:{colour}"><b>{mark}</b> {html.escape(text)}</span>'
-            self.status.value = f'<div style="{CARD};max-width:380px" role="status">{line}</div>'
+            self.status.value = f'<div style="{CARD};padding:4px 2px;max-width:400px" role="status">{line}</div>'
             self._show_button()
 
     def _show_button(self) -> None:
