@@ -68,7 +68,10 @@ def test_a_dark_theme_changes_no_picture(repository: Path, tmp_path: Path) -> No
         assert page.evaluate("() => [...document.images].filter(i => !i.alt.trim()).length") == 0
         for theme in ("light", "dark"):
             choose_theme(page, theme)
-            for kind, where in (("picture", ".jp-OutputArea-output img"), ("widget", ".jp-OutputArea-output > .jupyter-widgets")):
+            for kind, where in (
+                ("picture", ".jp-OutputArea-output img"),
+                ("widget", ".jp-OutputArea-output > .jupyter-widgets"),
+            ):
                 places = page.locator(f".jp-Notebook {where}")
                 for i in range(places.count()):
                     shot = screenshot(places.nth(i))

@@ -15,6 +15,7 @@ import pytest
 from stand_ins import ANSWER, OPEN, QUESTION, TASK, Oracle
 
 from trm_edu import TRM, ModelConfig, get_task
+from trm_edu.checkpoints import shipped_model
 from trm_edu.errors import PuzzleError
 from trm_edu.widgets import Player, YourPuzzle
 
@@ -299,6 +300,9 @@ def test_no_network_and_one_of_another_task_are_a_line() -> None:
 # --- one solve at a time --------------------------------------------------------------------------------------------
 
 
+RUNS = 2  # starts of a network for each solve: once to solve, once more to keep what can be looked into
+
+
 class Slow(Oracle):
     """A network that waits until it is let go, and counts its starts."""
 
@@ -337,7 +341,7 @@ def test_the_button_says_that_it_works_and_a_second_press_does_nothing(busy: Any
     assert time.perf_counter() - started < 2, "it does not wait for its turn either"
     model.go_on.set()
     thread.join(20)
-    assert "solved and verified" in yours.said and model.starts == 1
+    assert "solved and verified" in yours.said and model.starts == RUNS
     assert yours.button.description == "Solve" and not yours.button.disabled
 
 
@@ -359,13 +363,13 @@ def test_a_press_that_waited_in_the_kernel_does_not_solve_again() -> None:
     yours = YourPuzzle(model, TASK, TASK.decode(QUESTION), live=True)
     yours.button.click()
     yours.button.click()  # a double click on a busy kernel: handled right after the first
-    assert model.starts == 1
+    assert model.starts == RUNS
     yours._last = (yours.field.value, time.monotonic() - 1)
     yours.button.click()
-    assert model.starts == 2
+    assert model.starts == 2 * RUNS
     send(yours.field, value=TASK.decode(QUESTION))
     yours.button.click()
-    assert model.starts == 3, "another text is another puzzle"
+    assert model.starts == 3 * RUNS, "another text is another puzzle"
 
 
 # --- memory ---------------------------------------------------------------------------------------------------------
@@ -395,3 +399,24 @@ def test_without_a_front_end_there_is_no_grid_and_nothing_to_press() -> None:
     assert yours.grid is None and not hasattr(yours, "field")
     yours.solve()
     assert "solved and verified" in yours.said
+
+
+class Stubborn(Oracle):
+    """It fails on the puzzle as it is and solves it turned."""
+
+    def forward(self, inputs: Any, state: Any, puzzle_ids: Any) -> Any:
+        same = np.array_equal(inputs[0].numpy(), QUESTION)
+        return super().forward(inputs, (state[0] * 0 + (3 if same else 0),), puzzle_ids)
+
+
+def test_one_can_look_inside_an_answer_to_the_puzzle_as_it_is_and_not_to_a_turned_one() -> None:
+    task, model = get_task("sudoku6"), shipped_model("sudoku6").model
+    yours = YourPuzzle(model, task, task.decode(task.generate(1, seed=7).questions[0]), live=True)
+    yours.solve()
+    assert "start 1 of 1" in yours.said and not yours.player.unfold.disabled
+    yours.player.unfold.value = True
+    assert "recursion" in yours.player.picture.value
+
+    turned = YourPuzzle(Stubborn(3), TASK, TASK.decode(QUESTION), starts=2, live=True)
+    turned.solve()
+    assert "start 2" in turned.said and turned.player.unfold.disabled

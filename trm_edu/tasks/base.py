@@ -115,7 +115,8 @@ class Task(Protocol):
     A task may have more, and callers look for it with getattr:
     `look(token: int) -> Look` (from trm_edu.tasks) makes the frames of the widgets fast: without it, `draw` makes them.
     `lines() -> list[Line]` says which lines these show; without it, thin ones around all cells.
-    `hint: str` stands in the empty field for a puzzle of one's own.
+    `hint: str` stands in the empty field for a puzzle of one's own. `cell_names: dict[str, str]` says which characters
+    a question may hold and what each is called ({"#": "wall"}), where the answer has more; the field offers these.
     `judged_by`: "rules" (the default), or "answers" if no rule tells a right answer from a wrong one.
     `scores(questions, answers) -> dict of bool [N]`: what `evaluate` counts beside exact accuracy, by name.
     `solution_count(question, limit) -> int` lets `solve` refuse a question with no solution, or with several.

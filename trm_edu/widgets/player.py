@@ -113,14 +113,21 @@ class Player:
             self.say(in_words(error))
 
     def show_steps(
-        self, question: np.ndarray, steps: Sequence[Step], solution: np.ndarray | None = None, *, at_end: bool = False
+        self,
+        question: np.ndarray,
+        steps: Sequence[Step],
+        solution: np.ndarray | None = None,
+        *,
+        at_end: bool = False,
+        model: nn.Module | None = None,
     ) -> None:
         """Show steps that are at hand already, from the question on or (`at_end`) the last one.
 
+        model: the network that made them, if they are TracedSteps of this very puzzle: then one can look inside.
         The widgets stay the same, so nothing piles up. A cell may call this while somebody presses a button.
         """
         try:
-            self._show(Frames(self.task, question, steps, solution), at_end)
+            self._show(Frames(self.task, question, steps, solution, model), at_end)
         except Exception as error:
             self.say(in_words(error))
 
