@@ -1,76 +1,54 @@
-"""`make lab` shows lesson 00: a real JupyterLab, a real browser, and a screenshot to look at."""
+"""A student's page: real JupyterLab, real browser. Lessons run, widgets are played with, and mistakes are told.
+
+What the page showed lies in test-artifacts/ afterwards, to look at.
+"""
 
 from __future__ import annotations
 
-import os
+import gc
 import re
-import shlex
-import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
 import pytest
+from lab import Lab, browser_page, errors, find_chromium, run_all, serve, wait_until_idle
 
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 LESSON = "notebooks/00_start_here.ipynb"
-SECONDS_TO_START = 60
+FRAME = ".trm-edu-frame"
+EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
+HEADER = """from trm_edu import get_task
+from trm_edu.checkpoints import shipped_model
+from trm_edu.widgets import *
+task, model = get_task("sudoku9"), shipped_model("sudoku9").model"""
 
 
-def find_chromium() -> str | None:
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+@pytest.fixture(scope="module")
+def lab(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    if find_chromium() is None:
+        pytest.skip("no Chromium here; on Debian: apt install chromium")
+    with serve(repository, tmp_path_factory.mktemp("lab")) as running:
+        yield running
 
 
 @pytest.fixture
-def lab(repository: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Start JupyterLab as `make lab` does, on a copy of the lessons; give the address it opens, and its log."""
-    if find_chromium() is None:
-        pytest.skip("no Chromium here; on Debian: apt install chromium")
-    course = tmp_path / "course"
-    shutil.copytree(repository / "notebooks", course / "notebooks")
-    shutil.copytree(repository / ".jupyterlab", course / ".jupyterlab")
-    shutil.copy(repository / "pyproject.toml", course)  # jupytext reads its pairs from here
-    os.utime(course / LESSON)  # newer than its twin, as after a clone
-
-    flags = subprocess.run(
-        ["make", "--silent", "show-lab-flags"], cwd=repository, capture_output=True, text=True, check=True
-    ).stdout
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # The user's own settings and kernels must not decide what this test sees.
-    own = {f"JUPYTER_{name}_DIR": str(tmp_path / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    own |= {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings")}
-    own |= {"JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces")}
-    command = [sys.executable, "-m", "jupyterlab", *shlex.split(flags)]
-    command += ["--no-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", LESSON]
-    log = tmp_path / "lab.log"
-    with log.open("w") as stream:
-        server = subprocess.Popen(command, cwd=course, env=os.environ | own, stdout=stream, stderr=stream)
-    try:
-        yield opened_address(server, tmp_path / "runtime", log), log
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+def page(lab: Lab) -> Iterator[Any]:
+    with browser_page() as opened:
+        yield opened
+    for kernel in lab.kernels():  # the next test needs the processor
+        kernel.terminate()
+    gc.collect()
 
 
-def opened_address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
-    """The address that JupyterLab hands to the browser: it writes it into a small redirecting page."""
-    deadline = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < deadline and server.poll() is None:
-        for page in runtime.glob("jpserver-file-to-run-*-open.html"):
-            if match := re.search(r'href="(http[^"]+)"', page.read_text(encoding="utf-8")):
-                return match[1]
-        time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start within {SECONDS_TO_START} s:\n{log.read_text()[-3000:]}")
+@pytest.fixture(scope="module")
+def artifacts(repository: Path) -> Path:
+    folder = repository / "test-artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def first_heading(notebook: Path) -> str:
@@ -80,34 +58,268 @@ def first_heading(notebook: Path) -> str:
     pytest.fail(f"{notebook.name} has no heading of the first level")
 
 
-@pytest.mark.browser
-def test_make_lab_shows_lesson_00_and_calls_nobody(lab: tuple[str, Path], repository: Path) -> None:
-    from playwright.sync_api import sync_playwright
+def button(page: Any, name: str, nth: int = 0) -> Any:
+    # an icon is part of a button's name for a screen reader, but not of its text
+    return page.locator(".jp-Notebook button").filter(has_text=re.compile(rf"^\s*{name}\s*$")).nth(nth)
 
-    address, log = lab
-    title = first_heading(repository / LESSON)
+
+def frame_shown(page: Any, number: int, nth: int = 0) -> None:
+    """Wait until the nth player shows this frame."""
+    page.wait_for_function(
+        f"() => document.querySelectorAll('{FRAME}')[{nth}]?.dataset.frame === '{number}'", timeout=15_000
+    )
+
+
+def press_key_on_slider(page: Any, name: str, key: str, nth: int = 0) -> None:
+    """Scrub with the keyboard: the handle of an ipywidgets slider takes the arrow keys."""
+    handle = page.locator(f'.widget-slider:has(label:text-is("{name}")) .noUi-handle').nth(nth)
+    handle.focus()
+    handle.press(key)
+
+
+def quiet(lab: Lab) -> None:
+    """No callback of a widget may have raised: the page does not show it, the server's log does."""
+    log = lab.log.read_text()
+    assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+
+
+# --- lesson 00 ------------------------------------------------------------------------------------------------------
+
+
+def test_make_lab_shows_lesson_00_and_calls_nobody(lab: Lab, page: Any, repository: Path, artifacts: Path) -> None:
     hosts: set[str | None] = set()
-    artifacts = repository / "test-artifacts"
-    artifacts.mkdir(exist_ok=True)
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
-        try:
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
-            page.goto(address, timeout=60_000)
-            heading = page.locator(".jp-Notebook h1").first
-            try:
-                heading.wait_for(state="visible", timeout=60_000)
-                page.wait_for_timeout(2_000)  # an offer of news or updates would come now
-            finally:
-                page.screenshot(path=artifacts / "lab_00_start_here.png")
-            shown = heading.inner_text()
-            notices = page.locator(".Toastify__toast, .jp-Dialog").all_inner_texts()
-        finally:
-            browser.close()
-    assert title in shown
-    assert notices == []
-    assert "SOURCE from" not in log.read_text(), "the student's server should know of no text twins"
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    page.goto(lab.address, timeout=60_000)
+    heading = page.locator(".jp-Notebook h1").first
+    try:
+        heading.wait_for(state="visible", timeout=60_000)
+        page.wait_for_timeout(2_000)  # an offer of news or updates would come now
+    finally:
+        page.screenshot(path=artifacts / "lab_00_start_here.png")
+    assert first_heading(repository / LESSON) in heading.inner_text()
+    assert page.locator(".Toastify__toast, .jp-Dialog").all_inner_texts() == []
+    assert "SOURCE from" not in lab.log.read_text(), "the student's server should know of no text twins"
     # None: addresses such as data: and blob: that stay inside the page
     assert hosts - {"localhost", "127.0.0.1", None, ""} == set()
+
+
+def test_lesson_00_runs_and_is_played_with(lab: Lab, page: Any, artifacts: Path) -> None:
+    lab.open(page, LESSON)
+    run_all(page)
+    assert errors(page) == []
+
+    # step, scrub and play
+    frame = page.locator(FRAME).first
+    frame.scroll_into_view_if_needed()
+    assert "the question" in frame.inner_text()
+    button(page, "step ▶").click()
+    frame_shown(page, 1)
+    assert "supervision step 1 of" in frame.inner_text()
+    press_key_on_slider(page, "step", "End")
+    page.wait_for_function(f"() => !document.querySelector('{FRAME}').innerText.includes('step 1 of')", timeout=15_000)
+    last = int(frame.get_attribute("data-frame"))
+    assert last > 1 and "solved: every rule holds" in frame.inner_text()
+    button(page, "◀ step").click()
+    frame_shown(page, last - 1)
+    press_key_on_slider(page, "step", "Home")
+    frame_shown(page, 0)
+    page.locator(".widget-play button").first.click()
+    frame_shown(page, last)
+    page.screenshot(path=artifacts / "lesson_00_played.png")
+
+    # look inside
+    button(page, "look inside").click()
+    page.wait_for_function(f"() => document.querySelector('{FRAME}').innerText.includes('recursion')", timeout=15_000)
+    page.screenshot(path=artifacts / "lesson_00_inside.png")
+
+    # a puzzle of one's own: a second 5 in the first row, a letter, then the right one again
+    cell = page.get_by_role("gridcell", name="row 1 column 3: blank").first
+    cell.scroll_into_view_if_needed()
+    cell.click()
+    cell = page.locator(".trm-grid-field").first.locator("[role=gridcell]").nth(2)
+    cell.press("5")
+    page.get_by_text("row 1 holds 5 twice").first.wait_for(timeout=15_000)
+    assert "contradicts" in cell.get_attribute("aria-label")
+    page.screenshot(path=artifacts / "lesson_00_contradiction.png")
+    cell.press("x")
+    page.get_by_text("'x' is no cell of sudoku9").first.wait_for(timeout=15_000)
+    cell.press("Backspace")
+    page.get_by_text("a puzzle without contradictions").first.wait_for(timeout=15_000)
+    button(page, "Solve").click()
+    page.get_by_text("solved and verified").first.wait_for(timeout=60_000)
+    page.screenshot(path=artifacts / "lesson_00_solved.png")
+    quiet(lab)
+
+
+# --- the player -----------------------------------------------------------------------------------------------------
+
+
+def test_play_shows_ten_steps_a_second_and_opens_in_a_second(lab: Lab, page: Any, artifacts: Path) -> None:
+    """Inside a recursion, where there is most to draw: 16 supervision steps of 6 updates."""
+    opened = "started = time.perf_counter(); player = Player(model, task, question); player"
+    name = lab.write(
+        "play.ipynb",
+        f"""import time\n{HEADER}
+from trm_edu.widgets.frames import trace_steps
+questions = task.generate(10, seed=2025).questions
+question = max(questions, key=lambda question: len(trace_steps(model, task, question, 16)))""",
+        opened,
+        "print('opened in', time.perf_counter() - started)",
+    )
+    lab.open(page, name)
+    run_all(page)
+    seconds = float(re.search(r"opened in ([\d.]+)", page.locator(".jp-OutputArea").last.inner_text())[1])
+    assert seconds < 1, f"opening the player took {seconds:.2f} s"
+    button(page, "look inside").click()
+    page.wait_for_function(f"() => !document.querySelector('{FRAME}').parentElement.hidden", timeout=15_000)
+    page.locator(".widget-dropdown select").first.select_option("20 a second")
+    page.evaluate(
+        f"""() => {{
+            window.seen = [];
+            const place = document.querySelector('{FRAME}').closest('.widget-html-content');
+            const look = () => {{
+                const frame = place.querySelector('{FRAME}');
+                if (frame) window.seen.push([performance.now(), frame.dataset.frame]);
+            }};
+            new MutationObserver(look).observe(place, {{childList: true, subtree: true}});
+        }}"""
+    )
+    page.locator(".widget-play button").first.click()
+    page.wait_for_timeout(4_000)
+    page.locator(".widget-play button").first.click()
+    seen = page.evaluate("() => window.seen")
+    changes = [(at, frame) for (at, frame), (_, before) in zip(seen[1:], seen, strict=False) if frame != before]
+    rate = (len(changes) - 1) / (changes[-1][0] - changes[0][0]) * 1000
+    print(f"play shows {rate:.1f} frames a second, the player opens in {seconds:.2f} s")
+    assert len(changes) > 30 and rate >= 10, f"play shows {rate:.1f} frames a second"
+    page.screenshot(path=artifacts / "player_inside.png")
+    quiet(lab)
+
+
+def test_two_hundred_presses_leave_no_growing_memory(lab: Lab, page: Any) -> None:
+    """In the kernel and in the page: after 50 presses, for what is made once, as after 250."""
+    name = lab.write("presses.ipynb", HEADER, f"Player(model, task, {EASY!r})", f"YourPuzzle(model, task, {EASY!r})")
+    lab.open(page, name)
+    run_all(page)
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.enable")
+    (kernel,) = lab.kernels()[-1:]
+
+    def used() -> tuple[float, float, int]:
+        """Megabytes of the kernel, megabytes of the page's objects, and nodes of the page, after a clean-up."""
+        page.wait_for_timeout(500)
+        session.send("HeapProfiler.collectGarbage")
+        nodes = page.evaluate("() => document.querySelectorAll('*').length")
+        heap = session.send("Runtime.getHeapUsage")["usedSize"]
+        return kernel.memory_info().rss / 2**20, heap / 2**20, nodes
+
+    def press(times: int) -> None:
+        for i in range(times):
+            button(page, "◀ step" if i % 4 >= 2 else "step ▶").click()
+            if i % 10 == 0:
+                button(page, "Solve").click()
+                page.wait_for_function(
+                    "() => [...document.querySelectorAll('.jp-Notebook button')].some(b => b.innerText === 'Solve')",
+                    timeout=30_000,
+                )
+
+    press(50)
+    before = used()
+    press(200)
+    after = used()
+    print(f"kernel {before[0]:.1f} -> {after[0]:.1f} MB, page {before[1]:.2f} -> {after[1]:.2f} MB, nodes {after[2]}")
+    assert after[0] - before[0] < 5 and after[1] - before[1] < 2 and abs(after[2] - before[2]) < 50
+    quiet(lab)
+
+
+# --- mistakes -------------------------------------------------------------------------------------------------------
+
+
+def test_mistakes_are_told_beside_the_grid(lab: Lab, page: Any, artifacts: Path) -> None:
+    name = lab.write(
+        "mistakes.ipynb",
+        HEADER,
+        "Player(model, task, 'abc')",
+        "YourPuzzle(model, task)",
+        "Player(model, get_task('sudoku6'), '.' * 36)",
+    )
+    lab.open(page, name)
+    run_all(page)
+    run_all(page)  # every cell twice
+    assert errors(page) == []
+    page.get_by_text("'a' in row 1, column 1 is no cell").or_(page.get_by_text("is no cell")).first.wait_for()
+    page.get_by_text("this network takes 81 cells").first.wait_for()
+    button(page, "step ▶").click()  # there is nothing to step through
+    page.get_by_text("there is no step to go to").first.wait_for()
+    button(page, "Solve").click()  # an empty grid
+    page.get_by_text("this puzzle has more than one solution").first.wait_for(timeout=30_000)
+    text = page.locator(".jp-Notebook textarea").first
+    for typed, said in (("hello", "is no cell"), ("12", "found 2 cells, need 81"), ("55" + "." * 79, "5 twice")):
+        text.fill(typed)
+        page.get_by_text(said).last.wait_for(timeout=15_000)
+        assert button(page, "Solve").is_disabled()
+    page.screenshot(path=artifacts / "mistakes.png")
+    quiet(lab)
+
+
+# --- training and knobs ---------------------------------------------------------------------------------------------
+
+TRAINING = """from dataclasses import replace
+from trm_edu.recipes import RECIPES
+from trm_edu.widgets import TrainingMonitor
+recipe = replace(RECIPES["laptop-sudoku6"], steps=100_000, eval_every=40, eval_count=64, eval_part=64, train_count=500)
+monitor = TrainingMonitor(recipe, every=1.0)"""
+
+
+def test_a_training_run_is_stopped_with_its_best_weights(lab: Lab, page: Any, artifacts: Path) -> None:
+    name = lab.write(
+        "training.ipynb",
+        TRAINING,
+        "run = monitor.train()",
+        "end = run.log[-1]\nprint('kept', end['kept_step'], 'stopped', end['stopped'], 'of', run.evaluation.count)",
+    )
+    lab.open(page, name)
+    run_all(page, wait=False)
+    stop = button(page, "Stop")
+    stop.wait_for(timeout=60_000)
+    page.get_by_text(re.compile(r"exact [\d.]+% \(best")).first.wait_for(timeout=120_000)
+    page.screenshot(path=artifacts / "training.png")
+    pressed = time.monotonic()
+    stop.click()
+    stop.click(timeout=5_000, force=True, no_wait_after=True)  # twice
+    wait_until_idle(page, 120)
+    seconds = time.monotonic() - pressed
+    page.screenshot(path=artifacts / "training_stopped.png")
+    assert errors(page) == []
+    assert "stopped at step" in page.locator(".jp-Notebook").inner_text()
+    assert re.search(r"kept \d+ stopped True of 64", page.locator(".jp-OutputArea").last.inner_text())
+    assert button(page, "Stop").count() == 0, "no dead button stays in the page"
+    print(f"stopped {seconds:.1f} s after the press, last measurement included")
+
+    run_all(page, wait=False)  # the cell runs twice
+    stop = button(page, "Stop")
+    stop.wait_for(timeout=60_000)
+    stop.click()
+    wait_until_idle(page, 120)
+    assert errors(page) == []
+    quiet(lab)
+
+
+def test_knobs_are_turned(lab: Lab, page: Any, artifacts: Path) -> None:
+    name = lab.write(
+        "knobs.ipynb",
+        HEADER.replace("sudoku9", "sudoku6"),
+        "Knobs(model, task, task.generate(64, seed=5))",
+    )
+    lab.open(page, name)
+    run_all(page)
+    page.get_by_text(re.compile(r"exact [\d.]+%")).first.wait_for(timeout=60_000)
+    before = page.locator(".jp-OutputArea").last.inner_text()
+    press_key_on_slider(page, "T", "ArrowRight")
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.jp-OutputArea')].at(-1).innerText !== before", arg=before
+    )
+    page.wait_for_timeout(3_000)
+    page.screenshot(path=artifacts / "knobs.png")
+    assert errors(page) == []
+    quiet(lab)

@@ -43,6 +43,15 @@ def clicks_arrive() -> bool:
     return "kernel subshells" in getattr(kernel, "kernel_info", {}).get("supported_features", ())
 
 
+def answer_beside_the_cell(widget: ipywidgets.Widget) -> None:
+    """Let the front end choose the thread in which the kernel hears what is done to this widget.
+
+    ipykernel 7.4 sends it to the shell that last sent something to the widget. This cell's shell has just made it, and
+    is busy until the cell ends. Nothing may be sent to the widget between this and the end.
+    """
+    vars(widget.comm).pop("_reply_subshell_id", None)
+
+
 class TrainingMonitor:
     """`TrainingMonitor(recipe).train(...)` is `train(recipe, ...)` that can be watched and stopped.
 
@@ -133,9 +142,9 @@ class TrainingMonitor:
         return f"{line}; {self.failure}" if self.failure else f"{line}{self.left()}"
 
     def left(self) -> str:
-        """How long the steps that are left will take at the speed so far; "" before the first row."""
+        """How long the steps that are left will take at the speed so far; "" if nobody knows."""
         spent, step = next(((row["seconds"], row["step"]) for row in reversed(self.rows) if "seconds" in row), (0.0, 0))
-        if not step:
+        if not step or self.stopping.is_set():
             return ""
         seconds = spent / step * (self.recipe.steps - self.step)
         if self.recipe.max_seconds is not None:
@@ -187,8 +196,10 @@ class TrainingMonitor:
         self.text, self.curves = ipywidgets.HTML(), ipywidgets.HTML()
         self.button = None
         if clicks_arrive():
-            self.button = ipywidgets.Button(description="Stop", icon="stop", button_style="warning")
+            place = ipywidgets.Layout(margin="4px 12px")
+            self.button = ipywidgets.Button(description="Stop", icon="stop", button_style="warning", layout=place)
             self.button.on_click(lambda _: self.press())
+            answer_beside_the_cell(self.button)
         shown = [self.text, self.button, self.curves]
         self.box = ipywidgets.VBox([widget for widget in shown if widget is not None])
         self._say()
