@@ -143,9 +143,8 @@ for step in (1, 2, 4, 8, len(ordinary)):
         print(f"after step {step:>2}: {ordinary[step - 1].sum():>2} of {len(puzzles)} solved")
 
 # %%
-ax = plots.accuracy_by_step(ordinary.mean(axis=1))
-first, last = ordinary[0].mean(), ordinary[-1].mean()
-plots.show(ax, f"Share solved by supervision step, from {first:.0%} to {last:.0%}.")
+exact = ordinary.mean(axis=1)
+plots.show(plots.accuracy_by_step(exact), plots.accuracy_by_step_text(exact))
 
 # %% [markdown]
 # The weights did not change between the first point and the last. Only the number of steps did.
@@ -162,8 +161,7 @@ print(f"solved: {hard[-1].sum()} of {len(hard_puzzles)}")
 # %%
 guesses = np.concatenate([puzzles.extra["guesses"], hard_puzzles.extra["guesses"]])
 solved = np.concatenate([ordinary[-1], hard[-1]])
-ax = plots.solved_by_guesses(guesses, solved)
-plots.show(ax, f"Puzzles by guesses of a plain solver; {solved.sum()} of {len(solved)} are solved.")
+plots.show(plots.solved_by_guesses(guesses, solved), plots.solved_by_guesses_text(guesses, solved))
 
 # %% [markdown]
 # From left to right the puzzles cost a plain solver more guesses. Hatched: not solved. This is one small network and a
@@ -172,7 +170,8 @@ plots.show(ax, f"Puzzles by guesses of a plain solver; {solved.sum()} of {len(so
 # ## 5. Watch it think
 #
 # We take the puzzle with the most guesses among those that the network solved. Press play, or drag the slider. Yellow:
-# changed in this step. Crossed: not the right digit.
+# changed in this step. Crossed: not the right digit. The second grid says how sure the network is of each digit, the
+# curve whether it believes to be done.
 
 # %%
 from trm_edu.widgets import Player, YourPuzzle
@@ -184,6 +183,9 @@ print("guesses:", guesses[chosen], "- solved" if solved.any() else "- not solved
 Player(model, task, questions[chosen], solution=solutions[chosen])
 
 # %% [markdown]
+# *Look inside* unfolds a step: first the pad is improved (z), then the draft (y). The second grid then shows in which
+# cells the network is at work. Lesson 14 will come back to it.
+#
 # If you read this where nothing can be pressed, you see a picture instead: the question and the drafts after some steps.
 #
 # And one that it did not solve (if there is one): the most guesses among the rest.
@@ -207,9 +209,10 @@ for said, name in ((True, "says done"), (False, "says not done")):
 #
 # ## 6. Your own puzzle
 #
-# Type over the puzzle, or paste one: digits, and `.` or `0` for a blank. The line beside it checks the rules while you
-# type. *Solve* gives the network up to 16 starts: it shows it the same puzzle turned and relabelled, until an answer
-# passes the rules. When none does, it says so.
+# Click a cell and type a digit, or paste a whole puzzle into the text: digits, and `.` or `0` for a blank. The line
+# beside it checks the rules while you type, and cells that contradict each other are crossed. *Solve* gives the network
+# up to 16 starts: it shows it the same puzzle turned and relabelled, until an answer passes the rules. When none does,
+# it says so.
 
 # %%
 YourPuzzle(model, task, text)

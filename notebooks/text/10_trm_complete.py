@@ -552,7 +552,8 @@ for call in range(7):
 # average of the weights, which is what gets tested. **The network is your class.**
 #
 # The recipe is smaller than the paper's in every way: the network, the number of recursions, and the number of steps
-# that a puzzle may stay in its slot.
+# that a puzzle may stay in its slot. `TrainingMonitor` calls `train` and shows how far it has come. Its *Stop* button
+# ends the run early and keeps the best weights so far.
 
 # %%
 from trm_edu.recipes import RECIPES
@@ -573,13 +574,12 @@ print(f"{task.vocab_size} tokens (padding, blank, six digits), {task.seq_len} ce
 # step of the trained network, and how many after the last?
 
 # %%
-from trm_edu.train import train
-from trm_edu.widgets import LiveTraining
+from trm_edu.widgets import TrainingMonitor
 
 print(f"D={recipe.hidden}, n={recipe.n}, T={recipe.T}; up to {recipe.n_supervision} steps a puzzle in training")
 torch.manual_seed(recipe.seed)
 mine = MyTRM(recipe.model_config("float32"))
-run = train(recipe, model=mine, sets=(training, unseen), progress=False, on_row=LiveTraining(recipe))
+run = TrainingMonitor(recipe).train(model=mine, sets=(training, unseen))
 
 # %% [markdown]
 # The loss falls from the first step on. Exact accuracy waits: a grid counts only when all its cells are right. Then the
@@ -594,8 +594,8 @@ low, high = run.evaluation.interval
 print(f"the last with its 95% interval: {low:.1%} to {high:.1%}")
 
 # %%
-curve = plots.accuracy_by_step(exact, halting=run.evaluation.halting)
-plots.show(curve, f"Exact accuracy by supervision step, {exact[0]:.0%} to {exact[-1]:.0%}, and the halting estimate.")
+halting = run.evaluation.halting
+plots.show(plots.accuracy_by_step(exact, halting=halting), plots.accuracy_by_step_text(exact, halting=halting))
 
 # %% [markdown]
 # The weights are the same at every step; only the number of steps differs. The dashed line is the halting head: what
