@@ -177,7 +177,7 @@ for i in range(1, 4):
     share = {"exact": [0.1 * i, 0.2 * i, 0.3 * i], "interval": [0.3 * i - 0.05, 0.3 * i + 0.05], "count": 100}
     place = {"step": 20 * i, "seconds": 2.0 * i}
     rows += [{"kind": "step", **place, "loss": 2.0 / i}, {"kind": "end" if i == 3 else "eval", **place, **share}]
-plots.show(plots.learning_curve(rows), "A made-up run: loss and accuracy.")
+plots.show(plots.learning_curve(rows), plots.learning_curve_text(rows))
 run = RunLog.of(rows)
 plots.show(plots.training_curves(run), plots.curves_text(run))
 

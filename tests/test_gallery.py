@@ -44,7 +44,7 @@ def test_every_picture_takes_axes_and_has_a_text() -> None:
         if not inspect.isfunction(function) or name.endswith("_text"):
             continue
         assert {"ax", "axes"} & set(inspect.signature(function).parameters), f"{name} takes no axes"
-        if name not in ("grid", "answer_row", "learning_curve"):  # parts of others, whose text says what they show
+        if name not in ("grid", "answer_row"):  # parts of others, whose text says what they show
             assert texts.get(name, f"{name}_text") in plots.__all__, f"{name} has no text"
 
 

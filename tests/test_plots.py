@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from PIL import Image, ImageColor
 from stand_ins import ANSWER, OPEN, QUESTION, TASK, answer_with_wrong
 
 from trm_edu import plots
@@ -39,6 +43,22 @@ def test_the_alternative_text_reaches_the_page_and_nbconvert(shown: list[Any]) -
     page, _ = HTMLExporter().from_notebook_node(new_notebook(cells=[cell]))
     assert alternative_texts(page) == ['A grid, "hard", with <few> clues']
     assert 'src="data:image/png;base64,iVBOR' in page
+
+
+def test_thin_lines_keep_their_colours_in_the_page(shown: list[Any]) -> None:
+    """A picture has few colours, but each line of a chart must keep its own."""
+    rows = [
+        {"kind": "step", "step": 20, "loss": 2.0},
+        {"kind": "step", "step": 40, "loss": 1.8},
+        {"kind": "eval", "step": 40, "exact": [0.0, 0.1, 0.2, 0.3, 0.3]},
+    ]
+    plots.show(plots.learning_curve(rows), "curves")
+    data = re.search(r"base64,([^\"]+)", shown[0]["text/html"])[1]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        found = np.asarray(image.convert("RGB"), dtype=int)
+    for name in ("ORANGE", "GREEN", "BLUE", "VERMILION"):
+        wanted = ImageColor.getrgb(getattr(plots, name))
+        assert np.abs(found - wanted).max(-1).min() < 16, f"{name} is lost"
 
 
 def test_an_empty_alternative_text_is_refused() -> None:

@@ -30,6 +30,22 @@ def test_learning_curve_of_a_run_that_has_hardly_begun_or_has_few_steps(rows: li
     plots.figure_of(plots.learning_curve(rows)).canvas.draw()
 
 
+def test_the_text_of_a_learning_curve_has_its_numbers() -> None:
+    assert plots.learning_curve_text(log_rows()) == (
+        "Two charts against the optimizer step. Left, training loss of a cell: from 1.50 to 0.50. Right, share of "
+        "unseen puzzles solved exactly: from 90.0% to 90.0% after 16 supervision steps, from 10.0% to 10.0% after one."
+    )
+    assert plots.learning_curve_text([]).endswith(
+        "a cell: no step yet. Right, share of unseen puzzles solved exactly: not measured yet."
+    )
+    assert "after one" not in plots.learning_curve_text(log_rows(1))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_run_at_step_zero_is_drawn() -> None:
+    assert plots.learning_curve([{"kind": "resume", "step": 0}])[0].get_xlim() == (0, 1)
+
+
 def run_of(
     seed: int = 0, *, losses: tuple[float, ...] = (1.5, 0.5), scores: tuple[float, ...] = (0.25, 0.75), **recipe: Any
 ) -> RunLog:

@@ -19,7 +19,7 @@ from trm_edu.plots.grids import (
 )
 from trm_edu.plots.latents import latent_trajectories, latent_trajectories_text, step_sizes, step_sizes_text
 from trm_edu.plots.recursion import RECURSION_TEXT, recursion_diagram, unrolled, unrolled_text
-from trm_edu.plots.runs import curves_text, learning_curve, training_curves
+from trm_edu.plots.runs import curves_text, learning_curve, learning_curve_text, training_curves
 from trm_edu.plots.scores import (
     CostPoint,
     accuracy_against_cost,
@@ -81,6 +81,7 @@ __all__ = [
     "latent_trajectories",
     "latent_trajectories_text",
     "learning_curve",
+    "learning_curve_text",
     "recursion_diagram",
     "show",
     "shown_steps",

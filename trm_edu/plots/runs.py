@@ -40,9 +40,27 @@ def learning_curve(rows: Iterable[Mapping[str, Any]], axes: Sequence[Axes] | np.
     right.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     right.legend(loc="upper left", fontsize=8)
     if rows:
-        left.set_xlim(0, rows[-1].get("step", 1))
-        right.set_xlim(0, rows[-1].get("step", 1) * 1.02)
+        last = max(rows[-1].get("step", 1), 1)  # a run that is being resumed may stand at step 0
+        left.set_xlim(0, last)
+        right.set_xlim(0, last * 1.02)
     return tidy(left, right)
+
+
+def learning_curve_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The alternative text of `learning_curve`, from the numbers of the rows."""
+    rows = list(rows)
+    losses = [row["loss"] for row in rows if row["kind"] == "step"]
+    scores = [row["exact"] for row in rows if row["kind"] in ("eval", "end")]
+    loss = f"from {losses[0]:.2f} to {losses[-1]:.2f}" if losses else "no step yet"
+    exact = "not measured yet"
+    if scores:
+        first, last = scores[0], scores[-1]
+        exact = f"from {first[-1]:.1%} to {last[-1]:.1%} after {len(last)} supervision steps"
+        exact += f", from {first[0]:.1%} to {last[0]:.1%} after one" if len(last) > 1 else ""
+    return (
+        f"Two charts against the optimizer step. Left, training loss of a cell: {loss}. Right, share of unseen puzzles "
+        f"solved exactly: {exact}."
+    )
 
 
 X = Literal["step", "seconds", "puzzles"]

@@ -36,7 +36,9 @@ def image_tag(drawn: Figure | Axes | Sequence[Axes] | np.ndarray, alt_text: str)
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.08)
     with Image.open(buffer) as image:
         width = round(image.width * 96 / DPI)
-        few_colours = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        # Pillow's default would merge the colours of thin lines into one: they have few pixels.
+        few = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
+        few_colours = image.convert("RGB").quantize(COLOURS, **few)
     buffer = io.BytesIO()
     few_colours.save(buffer, format="png", optimize=True)
     if "matplotlib.pyplot" in sys.modules:  # else pyplot would show its own figures a second time

@@ -15,6 +15,7 @@ from typing import Any
 import ipywidgets
 
 from trm_edu import plots
+from trm_edu.forecast import duration
 from trm_edu.logs import read_log
 from trm_edu.recipes import Recipe
 from trm_edu.train import Run, train
@@ -149,18 +150,7 @@ class TrainingMonitor:
         seconds = spent / step * (self.recipe.steps - self.step)
         if self.recipe.max_seconds is not None:
             seconds = min(seconds, max(0.0, self.recipe.max_seconds - spent))
-        return f", about {seconds:.0f} s left"
-
-    def alt_text(self) -> str:
-        """What the picture shows, with its numbers."""
-        losses = [row["loss"] for row in self.rows if row["kind"] == "step"]
-        scores = [row["exact"][-1] for row in self.rows if row["kind"] in ("eval", "end")]
-        loss = f"from {losses[0]:.2f} to {losses[-1]:.2f}" if losses else "no step yet"
-        exact = f"from {scores[0]:.1%} to {scores[-1]:.1%}" if scores else "not measured yet"
-        return (
-            f"Two charts against the optimizer step. Left, training loss of a cell: {loss}. Right, share of unseen "
-            f"puzzles solved exactly: {exact}. {self.line()}."
-        )
+        return f", about {duration(max(1, round(seconds)))} left"
 
     def head(self) -> str:
         """The line behind a bar, and below it what was said last and how to stop."""
@@ -259,7 +249,9 @@ class TrainingMonitor:
             self._say()
 
     def _draw(self) -> None:
-        self.picture = plots.image_tag(plots.learning_curve(self.rows), self.alt_text())
+        self.picture = plots.image_tag(
+            plots.learning_curve(self.rows), f"{plots.learning_curve_text(self.rows)} {self.line()}."
+        )
         self.drawn = time.perf_counter()
         if self.box is not None:
             self.curves.value = f'<div style="{CARD}">{self.picture}</div>'

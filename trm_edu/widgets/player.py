@@ -191,7 +191,7 @@ class Player:
 
     def _step(self, by: int) -> None:
         if self.frames is None:
-            self._say_beside(f"there is no step to go to: {self.problem}")
+            self._say_beside("there is no step to go to")
             return
         stride = 1 if self.unfold.value else self.updates
         place, last = self._place(*self.at) + by * stride, len(self.frames.steps) * self.updates

@@ -74,7 +74,9 @@ class YourPuzzle:
         self.clear_button.on_click(self._on_clear)
         self.again_button.on_click(self._on_again)
         buttons = ipywidgets.HBox([self.button, self.clear_button, self.again_button])
-        beside = ipywidgets.VBox([self.field, buttons, self.status])  # the line last: its length moves nothing
+        # the line last, in a box that it cannot widen: what it says moves nothing
+        room = ipywidgets.Layout(flex="1 1 320px", min_width="0")
+        beside = ipywidgets.VBox([self.field, buttons, self.status], layout=room)
         fields = [beside]
         if self.grid is not None:
             self.grid.observe(self._on_cells, names="cells")
@@ -218,7 +220,7 @@ class YourPuzzle:
         if self.live:
             mark, colour = ("✓", "#006B4E") if good else ("✗", "#A34700")
             line = f'<span style="color:{colour}"><b>{mark}</b> {html.escape(text)}</span>'
-            self.status.value = f'<div style="{CARD};padding:4px 2px;max-width:400px" role="status">{line}</div>'
+            self.status.value = f'<div style="{CARD};padding:4px 2px" role="status">{line}</div>'
             self._show_button()
 
     def _show_button(self) -> None:
