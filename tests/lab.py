@@ -177,3 +177,8 @@ def choose_theme(page: Any, name: str) -> None:
     page.locator(".lm-Menu-itemLabel").get_by_text(THEMES[name], exact=True).click()
     page.locator(f'body[data-jp-theme-name="{THEMES[name]}"]').wait_for(state="attached", timeout=20_000)
     page.wait_for_timeout(500)
+
+
+def button(page: Any, name: str, nth: int = 0) -> Any:
+    """The nth button of the notebook with this text. Its name for a screen reader holds its icon as well."""
+    return page.locator(".jp-Notebook button").filter(has_text=re.compile(rf"^\s*{name}\s*$")).nth(nth)

@@ -14,7 +14,7 @@ from typing import Any
 import jupytext
 import numpy as np
 import pytest
-from lab import browser_page, choose_theme, errors, find_chromium, run_all, serve
+from lab import browser_page, button, choose_theme, errors, find_chromium, run_all, serve
 from PIL import Image
 
 from trm_edu import plots, widgets
@@ -65,6 +65,9 @@ def test_a_dark_theme_changes_no_picture(repository: Path, tmp_path: Path) -> No
         lab.open(page, lab.save("gallery.ipynb", jupytext.read(GALLERY)))
         run_all(page, 400)
         assert errors(page) == []
+        for name, nth in (("step ▶", 0), ("step ▶", 0), ("look inside", 0), ("◀ step", 0), ("step ▶", 1), ("Solve", 0)):
+            button(page, name, nth).click()
+        page.get_by_text("solved and verified").first.wait_for(timeout=60_000)
         assert page.evaluate("() => [...document.images].filter(i => !i.alt.trim()).length") == 0
         for theme in ("light", "dark"):
             choose_theme(page, theme)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from lab import Lab, browser_page, errors, find_chromium, run_all, serve, wait_until_idle
+from lab import Lab, browser_page, button, errors, find_chromium, run_all, serve, wait_until_idle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 LESSON = "notebooks/00_start_here.ipynb"
@@ -56,11 +56,6 @@ def first_heading(notebook: Path) -> str:
         if cell.cell_type == "markdown" and (match := re.search(r"^# +(.+)$", cell.source, flags=re.MULTILINE)):
             return re.sub(r"[*_`]", "", match[1]).strip()
     pytest.fail(f"{notebook.name} has no heading of the first level")
-
-
-def button(page: Any, name: str, nth: int = 0) -> Any:
-    # an icon is part of a button's name for a screen reader, but not of its text
-    return page.locator(".jp-Notebook button").filter(has_text=re.compile(rf"^\s*{name}\s*$")).nth(nth)
 
 
 def frame_shown(page: Any, number: int, nth: int = 0) -> None:

@@ -75,7 +75,7 @@ class YourPuzzle:
         self.again_button.on_click(self._on_again)
         buttons = ipywidgets.HBox([self.button, self.clear_button, self.again_button])
         # the line last, in a box that it cannot widen: what it says moves nothing
-        room = ipywidgets.Layout(flex="1 1 320px", min_width="0")
+        room = ipywidgets.Layout(flex="1 1 320px", min_width="0", margin="0 0 0 16px")
         beside = ipywidgets.VBox([self.field, buttons, self.status], layout=room)
         fields = [beside]
         if self.grid is not None:
