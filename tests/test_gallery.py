@@ -67,7 +67,7 @@ def test_a_dark_theme_changes_no_picture(repository: Path, tmp_path: Path) -> No
         assert errors(page) == []
         for name, nth in (("step ▶", 0), ("step ▶", 0), ("look inside", 0), ("◀ step", 0), ("step ▶", 1), ("Solve", 0)):
             button(page, name, nth).click()
-        page.get_by_text("solved and verified").first.wait_for(timeout=60_000)
+        page.locator(".trm-card").get_by_text("solved and verified").wait_for(timeout=60_000)
         assert page.evaluate("() => [...document.images].filter(i => !i.alt.trim()).length") == 0
         for theme in ("light", "dark"):
             choose_theme(page, theme)

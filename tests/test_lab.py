@@ -126,6 +126,9 @@ def test_lesson_00_runs_and_is_played_with(lab: Lab, page: Any, artifacts: Path)
     button(page, "look inside").click()
     page.wait_for_function(f"() => document.querySelector('{FRAME}').innerText.includes('recursion')", timeout=15_000)
     page.screenshot(path=artifacts / "lesson_00_inside.png")
+    press_key_on_slider(page, "inside", "Home")
+    page.wait_for_function(f"() => document.querySelector('{FRAME}').innerText.includes('z, update 1')", timeout=15_000)
+    assert f"supervision step {last} · recursion 1 of" in frame.inner_text()
 
     # a puzzle of one's own: a second 5 in the first row, a letter, then the right one again
     cell = page.get_by_role("gridcell", name="row 1 column 3: blank").first
@@ -133,7 +136,7 @@ def test_lesson_00_runs_and_is_played_with(lab: Lab, page: Any, artifacts: Path)
     cell.click()
     cell = page.locator(".trm-grid-field").first.locator("[role=gridcell]").nth(2)
     cell.press("5")
-    page.get_by_text("row 1 holds 5 twice").first.wait_for(timeout=15_000)
+    page.locator(".trm-card").first.get_by_text("row 1 holds 5 twice").wait_for(timeout=15_000)
     assert "contradicts" in cell.get_attribute("aria-label")
     board, text = (page.locator(where).first.bounding_box() for where in (".trm-board", ".jp-Notebook textarea"))
     assert text["x"] > board["x"] + board["width"], "what is said pushes the text below the grid"
@@ -141,9 +144,9 @@ def test_lesson_00_runs_and_is_played_with(lab: Lab, page: Any, artifacts: Path)
     cell.press("x")
     page.get_by_text("'x' is no cell of sudoku9").first.wait_for(timeout=15_000)
     cell.press("Backspace")
-    page.get_by_text("a puzzle without contradictions").first.wait_for(timeout=15_000)
+    page.locator(".trm-card").first.get_by_text("a puzzle without contradictions").wait_for(timeout=15_000)
     button(page, "Solve").click()
-    page.get_by_text("solved and verified").first.wait_for(timeout=60_000)
+    page.locator(".trm-card").first.get_by_text("solved and verified").wait_for(timeout=60_000)
     page.screenshot(path=artifacts / "lesson_00_solved.png")
     quiet(lab)
 
@@ -184,7 +187,10 @@ question = max(questions, key=lambda question: len(trace_steps(model, task, ques
     page.locator(".widget-play button").first.click()
     page.wait_for_timeout(4_000)
     page.locator(".widget-play button").first.click()
+    page.wait_for_timeout(500)
     seen = page.evaluate("() => window.seen")
+    page.wait_for_timeout(1_000)
+    assert page.evaluate("() => window.seen.length") == len(seen), "the second press pauses"
     changes = [(at, frame) for (at, frame), (_, before) in zip(seen[1:], seen, strict=False) if frame != before]
     rate = (len(changes) - 1) / (changes[-1][0] - changes[0][0]) * 1000
     print(f"play shows {rate:.1f} frames a second, the player opens in {seconds:.2f} s")
@@ -247,7 +253,7 @@ def test_mistakes_are_told_beside_the_grid(lab: Lab, page: Any, artifacts: Path)
     run_all(page)
     run_all(page)  # every cell twice
     assert errors(page) == []
-    page.get_by_text("'a' in row 1, column 1 is no cell").or_(page.get_by_text("is no cell")).first.wait_for()
+    page.get_by_text("character 'a' at position 1 is no cell").first.wait_for()
     page.get_by_text("this network takes 81 cells").first.wait_for()
     button(page, "step ▶").click()  # there is nothing to step through
     page.get_by_text("there is no step to go to").first.wait_for()
@@ -256,7 +262,7 @@ def test_mistakes_are_told_beside_the_grid(lab: Lab, page: Any, artifacts: Path)
     text = page.locator(".jp-Notebook textarea").first
     for typed, said in (("hello", "is no cell"), ("12", "found 2 cells, need 81"), ("55" + "." * 79, "5 twice")):
         text.fill(typed)
-        page.get_by_text(said).last.wait_for(timeout=15_000)
+        page.locator(".trm-card").first.get_by_text(said).wait_for(timeout=15_000)
         assert button(page, "Solve").is_disabled()
     page.screenshot(path=artifacts / "mistakes.png")
     quiet(lab)
