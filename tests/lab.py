@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import nbformat
 import psutil
@@ -68,6 +69,15 @@ class Lab:
         page.goto(f"{base}/lab/tree/{notebook}?reset&{token}", timeout=60_000)
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(state="visible", timeout=60_000)
         page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=60_000)
+
+    def stop_kernels(self) -> None:
+        """Shut every kernel down. A process that is only killed would be started again."""
+        base, token = self.address.split("/lab")[0], self.address.partition("token=")[2]
+        headers = {"Authorization": f"token {token}"}
+        with urlopen(Request(f"{base}/api/kernels", headers=headers)) as answer:
+            running = json.load(answer)
+        for kernel in running:
+            urlopen(Request(f"{base}/api/kernels/{kernel['id']}", headers=headers, method="DELETE")).close()
 
     def kernels(self) -> list[psutil.Process]:
         """The kernel processes, the youngest last."""

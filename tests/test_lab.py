@@ -5,7 +5,6 @@ What the page showed lies in test-artifacts/ afterwards, to look at.
 
 from __future__ import annotations
 
-import gc
 import re
 import time
 from collections.abc import Iterator
@@ -39,9 +38,7 @@ def lab(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def page(lab: Lab) -> Iterator[Any]:
     with browser_page() as opened:
         yield opened
-    for kernel in lab.kernels():  # the next test needs the processor
-        kernel.terminate()
-    gc.collect()
+    lab.stop_kernels()  # the next test needs the processor
 
 
 @pytest.fixture(scope="module")

@@ -393,3 +393,21 @@ def test_pictures_do_not_pile_up(page: Page, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(monitor, "train", train)
     TrainingMonitor(TINY, every=0.0, live=True).train()
     assert counts[1] - counts[0] < 500, "one figure has thousands of objects"
+
+
+def test_the_button_can_be_pressed_once_the_page_has_a_way_into_the_kernel(
+    shown: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed: list[Any] = []
+    monkeypatch.setattr(monitor, "clicks_arrive", lambda: True)
+    monkeypatch.setattr(monitor, "answer_beside_the_cell", freed.append)
+    watched = TrainingMonitor(Recipe(name="try", steps=40), live=True)
+    watched._open()
+    button = watched.button
+    assert button.disabled and freed == [button]
+    watched._on_step()
+    assert button.disabled, "not at once"
+    watched.told -= monitor.LINE_EVERY
+    watched._on_step()
+    assert not button.disabled and freed == [button, button], "what was just sent must not lead a press astray"
+    watched._close()

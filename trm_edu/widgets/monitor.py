@@ -187,7 +187,9 @@ class TrainingMonitor:
         self.button = None
         if clicks_arrive():
             place = ipywidgets.Layout(margin="4px 12px")
-            self.button = ipywidgets.Button(description="Stop", icon="stop", button_style="warning", layout=place)
+            # A page needs a moment to open its own way into the kernel: a press before that would wait for the cell.
+            look = {"icon": "stop", "button_style": "warning", "layout": place, "disabled": True}
+            self.button = ipywidgets.Button(description="Stop", **look)
             self.button.on_click(lambda _: self.press())
             answer_beside_the_cell(self.button)
         shown = [self.text, self.button, self.curves]
@@ -247,6 +249,9 @@ class TrainingMonitor:
         self.step += 1
         if self.box is not None and time.perf_counter() - self.told >= LINE_EVERY:
             self._say()
+            if self.button is not None and self.button.disabled:
+                self.button.disabled = False
+                answer_beside_the_cell(self.button)
 
     def _draw(self) -> None:
         self.picture = plots.image_tag(
