@@ -14,7 +14,7 @@ from typing import Any
 import jupytext
 import numpy as np
 import pytest
-from lab import browser_page, button, choose_theme, errors, find_chromium, run_all, serve
+from lab import browser_page, button, choose_theme, errors, need_chromium, run_all, serve
 from PIL import Image
 
 from trm_edu import plots, widgets
@@ -56,8 +56,7 @@ def pixels(shot: bytes) -> np.ndarray:
 @pytest.mark.browser
 @pytest.mark.timeout(600)
 def test_a_dark_theme_changes_no_picture(repository: Path, tmp_path: Path) -> None:
-    if find_chromium() is None:
-        pytest.skip("no Chromium here; on Debian: apt install chromium")
+    need_chromium()
     folder = repository / "test-artifacts" / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
     shots: dict[str, list[bytes]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import find_chromium
+from lab import chromium, need_chromium
 from stand_ins import QUESTION, TASK
 
 from trm_edu.tasks import Maze, get_task
@@ -44,15 +44,9 @@ MODEL = """async ([script, state]) => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if find_chromium() is None:
-        pytest.skip("no Chromium here; on Debian: apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
-        yield chromium
-        chromium.close()
+    need_chromium()
+    with chromium() as opened:
+        yield opened
 
 
 class Field:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from lab import Lab, browser_page, button, errors, find_chromium, run_all, serve, wait_until_idle
+from lab import Lab, browser_page, button, errors, need_chromium, run_all, serve, wait_until_idle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 LESSON = "notebooks/00_start_here.ipynb"
@@ -28,8 +28,7 @@ task, model = get_task("sudoku9"), shipped_model("sudoku9").model"""
 
 @pytest.fixture(scope="module")
 def lab(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    if find_chromium() is None:
-        pytest.skip("no Chromium here; on Debian: apt install chromium")
+    need_chromium()
     with serve(repository, tmp_path_factory.mktemp("lab")) as running:
         yield running
 
@@ -73,6 +72,16 @@ def quiet(lab: Lab) -> None:
     """No callback of a widget may have raised: the page does not show it, the server's log does."""
     log = lab.log.read_text()
     assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+
+
+@pytest.mark.parametrize(("promised", "outcome"), [("1", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_browser_that_was_promised_and_is_missing_is_a_failure(
+    promised: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.find_chromium", lambda: None)
+    monkeypatch.setenv("TRM_EDU_BROWSER", promised)
+    with pytest.raises(outcome, match="no Chromium here"):
+        need_chromium()
 
 
 # --- lesson 00 ------------------------------------------------------------------------------------------------------
