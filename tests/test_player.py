@@ -26,7 +26,7 @@ from trm_edu.interface import Output
 from trm_edu.solve import Step, recursion_trace
 from trm_edu.variants import build_model
 from trm_edu.widgets import Frames, Player, frames
-from trm_edu.widgets.frames import Inside, TracedStep, inputs_of, shade, trace_steps
+from trm_edu.widgets.frames import Inside, inputs_of, shade, trace_steps
 
 SETTINGS = {"vocab_size": 8, "seq_len": 36, "hidden": 16, "T": 3, "n": 2, "n_layers": 1}
 STEPS, UPDATES = 4, 9  # of the networks here: never done, T(n + 1) updates
@@ -78,7 +78,7 @@ def test_the_steps_are_those_of_the_recursion_and_keep_the_state_before_each() -
     for step, (answer, sure, halt) in zip(steps, trace, strict=True):
         assert (step.answer == answer[0]).all() and np.allclose(step.confidence, sure[0], atol=1e-5)
         assert step.halt_probability == pytest.approx(halt[0], abs=1e-5)
-        assert isinstance(step, TracedStep) and not any(part.requires_grad for part in step.before)
+        assert not any(part.requires_grad for part in step.before)
         assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(step.before, state, strict=True))
         state, _ = model(inputs_of(model, QUESTION), state)
 

@@ -227,3 +227,16 @@ def test_the_shipped_9x9_network_solves_ordinary_puzzles() -> None:
     puzzles = task.generate(5, seed=987, clues=36)
     solved = [solve(model, task, question).solved for question in puzzles.questions]
     assert sum(solved) >= 4
+
+
+def test_steps_of_the_puzzle_as_it_is_keep_the_state_before_them() -> None:
+    """From it the step can be made once more; of a turned puzzle no state is kept, because its cells lie elsewhere."""
+    torch.manual_seed(0)
+    model = build_model("trm", ModelConfig(vocab_size=8, seq_len=36, hidden=16))
+    solution = solve(model, TASK, TASK.generate(1, seed=0).questions[0], n_supervision=3, starts=2)
+    first, turned = solution.attempts
+    inputs = torch.from_numpy(solution.question.astype("int64"))[None]
+    for step in first.steps:
+        _, output = model(inputs, step.before)
+        assert output.logits[0, :, 1:].argmax(-1).add(1).tolist() == step.answer.tolist()
+    assert len(first.steps) == 3 and [step.before for step in turned.steps] == [None] * 3

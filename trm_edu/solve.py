@@ -28,13 +28,15 @@ from trm_edu.tasks import Task
 class Step:
     """The answer after one supervision step, and how sure the network is that it is right.
 
-    `confidence` is the probability of each chosen token; None where the puzzle was turned (cells have moved).
+    `confidence` is the probability of each chosen token, `before` the network's state before the step, from which the
+    step can be unrolled (`trm_edu.inside`). Both are None where the puzzle was turned: cells have moved.
     """
 
     number: int
     answer: UInt8[np.ndarray, " L"]
     confidence: Float[np.ndarray, " L"] | None
     halt_probability: float
+    before: tuple[Tensor, ...] | None = None
 
 
 @dataclass
@@ -108,18 +110,20 @@ def read_output(
     return answer.byte().cpu().numpy(), confidence.cpu().numpy(), output.halt_logit.sigmoid().cpu().numpy()
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def recursion_trace(
     model: nn.Module,
     questions: UInt8[np.ndarray, "N L"],
     n_supervision: int,
     *,
     state: tuple[Tensor, ...] | None = None,
+    befores: list[tuple[Tensor, ...]] | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For each supervision step: answers [N, L], probability of each chosen token [N, L], halting probability [N].
 
     Stops early once every puzzle's halting probability has passed one half. Unlike `run_to_halt` it keeps what is done
     in the batch and every step in the trace: it is there to be looked at. state: another start than the model's own.
+    befores: a list that gets the state before each step.
     """
     device = next(model.parameters()).device
     inputs = as_tensor(questions, device)
@@ -127,6 +131,8 @@ def recursion_trace(
     trace, done = [], torch.zeros(len(inputs), dtype=torch.bool, device=device)
     state = model.initial_state(len(inputs)) if state is None else state
     for _ in range(n_supervision):
+        if befores is not None:
+            befores.append(state)
         state, output = model(inputs, state, ids)
         trace.append(read_output(output))
         done |= output.halt_logit > 0
@@ -164,7 +170,8 @@ def solve(
     def attempts(symmetries: list[Any], first: int, noise: float = 0.0) -> None:
         turned = np.stack([question if s is None else task.apply(s, question) for s in symmetries])
         state = noisy_state(model, len(turned), noise, generator)
-        trace = recursion_trace(model, turned, n_supervision, state=state)
+        befores: list[tuple[Tensor, ...]] | None = [] if symmetries == [None] else None
+        trace = recursion_trace(model, turned, n_supervision, state=state, befores=befores)
         for i, symmetry in enumerate(symmetries):
             steps = []
             for number, (answers, confidences, halts) in enumerate(trace, start=1):
@@ -172,7 +179,8 @@ def solve(
                 if symmetry is not None:
                     answer = task.apply(task.invert(symmetry), answer)
                     confidence = None
-                steps.append(Step(number, answer, confidence, float(halts[i])))
+                before = None if befores is None else befores[number - 1]
+                steps.append(Step(number, answer, confidence, float(halts[i]), before))
                 if halts[i] > 0.5:
                     break
             attempt = Attempt(first + i, steps, task.violations(question, steps[-1].answer))

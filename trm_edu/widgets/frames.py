@@ -9,12 +9,10 @@ import html
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
@@ -23,7 +21,7 @@ from trm_edu.data import as_tensor
 from trm_edu.errors import DataError, RecipeError, TrmEduError
 from trm_edu.inside import Unrolled, Update, unroll
 from trm_edu.plots.grids import cells_in_play, open_cells
-from trm_edu.solve import Step, check_fits, read_output
+from trm_edu.solve import Step, check_fits, read_output, recursion_trace
 from trm_edu.tasks import Task
 from trm_edu.tasks.base import cells_of, given_cells, lines_of, text_on
 
@@ -296,32 +294,20 @@ def verdict(
 # --- steps ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class TracedStep(Step):
-    """A step with the state of the network before it, so that it can be unrolled later."""
-
-    before: tuple[Tensor, ...] = ()
-
-
-@torch.no_grad()
 def trace_steps(model: nn.Module, task: Task, question: np.ndarray, n_supervision: int) -> list[Step]:
     """Run the recursion once; the steps up to the one at which the network says that it is done.
 
-    Each is a TracedStep: it keeps the state that the network was in before it. Raises CheckpointError for a network of
-    another task, RecipeError for no step at all.
+    Raises CheckpointError for a network of another task, RecipeError for no step at all.
     """
     check_fits(model, task)
     if n_supervision < 1:
         raise RecipeError(f"n_supervision is {n_supervision}; it must be at least 1")
-    inputs, steps, state = inputs_of(model, question), [], model.initial_state(1)
-    for number in range(1, n_supervision + 1):
-        before = state
-        state, output = model(inputs, state, torch.zeros(1, dtype=torch.long, device=inputs.device))
-        (answer,), (sure,), (halt,) = read_output(output)
-        steps.append(TracedStep(number, answer, sure, float(halt), before))
-        if output.halt_logit[0] > 0:
-            break
-    return steps
+    befores: list[tuple[Tensor, ...]] = []
+    trace = recursion_trace(model, question[None], n_supervision, befores=befores)
+    return [
+        Step(number, answer, sure, float(halt), before)
+        for number, (((answer,), (sure,), (halt,)), before) in enumerate(zip(trace, befores, strict=True), start=1)
+    ]
 
 
 def inputs_of(model: nn.Module, question: np.ndarray) -> Tensor:
@@ -445,7 +431,7 @@ class Frames:
         if self.model is None:
             raise RecipeError("only the answers of these steps are at hand, not the network and the states behind them")
         traced = self.steps[step - 1]
-        if not isinstance(traced, TracedStep):
+        if traced.before is None:
             raise RecipeError("the states of the network before these steps were not kept")
         if not traced.before:
             raise RecipeError(f"{type(self.model).__name__} has no recursion: it keeps no state")

@@ -123,7 +123,7 @@ class Player:
     ) -> None:
         """Show steps that are at hand already, from the question on or (`at_end`) the last one.
 
-        model: the network that made them, if they are TracedSteps of this very puzzle: then one can look inside.
+        model: the network that made them, if one should be able to look inside those that keep their state.
         The widgets stay the same, so nothing piles up. A cell may call this while somebody presses a button.
         """
         try:

@@ -16,7 +16,7 @@ from torch import nn
 from trm_edu.errors import DataError, PuzzleError, TrmEduError
 from trm_edu.solve import check_input, solve
 from trm_edu.tasks import Task
-from trm_edu.widgets.frames import CARD, trace_steps
+from trm_edu.widgets.frames import CARD
 from trm_edu.widgets.grid_field import GridField
 from trm_edu.widgets.player import Player
 
@@ -154,12 +154,8 @@ class YourPuzzle:
         except TrmEduError as error:
             self._say(str(error), good=False)
             return
-        best, seen = solution.best, {"at_end": True}
-        steps = best.steps
-        if best.start == 1:  # the puzzle as it is, not turned: once more, with every state kept to look inside
-            steps = trace_steps(self.model, self.task, tokens, len(steps))
-            seen["model"] = self.model
-        self.player.show_steps(tokens, steps, **seen)
+        best = solution.best
+        self.player.show_steps(tokens, best.steps, at_end=True, model=self.model)
         if self.live:
             self.answer.layout.display = None
         spent = f"start {best.start} of {len(solution.attempts)}, {solution.seconds:.1f} s"
