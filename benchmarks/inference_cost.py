@@ -40,7 +40,7 @@ from trm_edu.checkpoints import Checkpoint, load_model, shipped_model
 from trm_edu.cli import training_puzzles
 from trm_edu.data import DATA_VARIABLE, as_tensor, load_puzzles
 from trm_edu.devices import pick_device
-from trm_edu.evaluate import PICKS, wilson_interval
+from trm_edu.evaluate import PICKS
 from trm_edu.inference import (
     ONE_PASS,
     Answers,
@@ -53,6 +53,7 @@ from trm_edu.inference import (
     several_starts,
     turned_starts,
 )
+from trm_edu.intervals import wilson_interval
 from trm_edu.solve import check_fits
 from trm_edu.tasks import PuzzleSet, get_task
 from trm_edu.variants import model_name

@@ -20,8 +20,9 @@ import torch
 from trm_edu.checkpoints import DEFAULT, load_model, save_model
 from trm_edu.data import load_puzzles
 from trm_edu.devices import device_name
-from trm_edu.evaluate import evaluate, evaluate_halting, wilson_interval
+from trm_edu.evaluate import evaluate, evaluate_halting
 from trm_edu.interface import parameter_count
+from trm_edu.intervals import wilson_interval
 from trm_edu.solve import solve
 from trm_edu.tasks import PuzzleSet, get_task
 

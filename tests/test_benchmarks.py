@@ -23,9 +23,10 @@ from torch.distributed.run import get_args_parser
 from trm_edu import cli
 from trm_edu.checkpoints import load_model, shipped_model
 from trm_edu.data import load_puzzles
-from trm_edu.evaluate import PICKS, evaluate, evaluate_halting, evaluate_starts, wilson_interval
+from trm_edu.evaluate import PICKS, evaluate, evaluate_halting, evaluate_starts
 from trm_edu.forecast import kept_for_backward
 from trm_edu.inference import Answers
+from trm_edu.intervals import wilson_interval
 from trm_edu.recipes import RECIPES, Recipe
 from trm_edu.tasks import get_task
 from trm_edu.train import Run

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from trm_edu import TRM, ModelConfig, get_task, plots, widgets
 from trm_edu.data import as_tensor
 from trm_edu.direct import Direct
-from trm_edu.evaluate import wilson_interval
 from trm_edu.inference import best_by_halting, best_by_rules, run_to_halt, turned_starts
 from trm_edu.interface import Output
+from trm_edu.intervals import wilson_interval
 from trm_edu.tasks import PuzzleSet
 from trm_edu.variants import MultiScaleZ
 from trm_edu.widgets import Knobs, knobs

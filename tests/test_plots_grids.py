@@ -16,7 +16,7 @@ from stand_ins import ANSWER, OPEN, QUESTION, TASK, answer_with_wrong, steps_of
 
 from trm_edu import TRM, ModelConfig, get_task, inside, plots
 from trm_edu.errors import DataError, PuzzleError, RecipeError
-from trm_edu.plots import grids
+from trm_edu.plots import grids, maps, style
 from trm_edu.solve import Step
 
 ARC = get_task("arc10")
@@ -356,20 +356,20 @@ def image_of(ax: Any) -> np.ndarray:
 
 
 def test_the_colours_of_a_map_get_darker_all_the_way() -> None:
-    light = [grids.luminance(colour) for colour in grids.SHADES(np.linspace(0, 1, 64))]
+    light = [style.luminance(colour) for colour in maps.SHADES(np.linspace(0, 1, 64))]
     assert (np.diff(light) < 0).all() and light[0] == pytest.approx(1.0) and light[-1] < 0.03
 
 
 def test_letters_have_contrast_on_every_shade() -> None:
-    for shade in grids.SHADES(np.linspace(0, 1, 64)):
-        low, high = sorted((grids.luminance(shade[:3]), grids.luminance(grids.readable_on(shade))))
+    for shade in maps.SHADES(np.linspace(0, 1, 64)):
+        low, high = sorted((style.luminance(shade[:3]), style.luminance(style.readable_on(shade))))
         assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
 def test_a_map_shades_each_cell_by_its_value_and_keeps_the_digits() -> None:
     values = np.arange(5.0, 41.0)
     ax = plots.grid_map(TASK, values, question=QUESTION, answer=ANSWER, cell=8, label="interest")
-    assert np.allclose(image_of(ax), grids.SHADES(values / 40).reshape(6, 6, 4))
+    assert np.allclose(image_of(ax), maps.SHADES(values / 40).reshape(6, 6, 4))
     assert [text.get_text() for text in ax.texts] == list(TASK.decode(ANSWER))
     assert [text.get_weight() == "bold" for text in ax.texts] == (QUESTION > 1).tolist()
     assert [to_hex(ax.texts[i].get_color()) for i in (0, 35)] == ["#000000", "#ffffff"]
@@ -388,7 +388,7 @@ def test_maps_can_share_a_scale_and_do_without_a_bar() -> None:
     values = np.zeros(36)
     values[3] = 2
     ax = plots.grid_map(TASK, values, highest=4.0, bar=False)
-    assert np.allclose(image_of(ax)[0, 3], grids.SHADES(0.5)) and np.allclose(image_of(ax)[0, 0], 1)
+    assert np.allclose(image_of(ax)[0, 3], maps.SHADES(0.5)) and np.allclose(image_of(ax)[0, 0], 1)
     assert ax.figure.axes == [ax]
     assert np.allclose(image_of(plots.grid_map(TASK, np.zeros(36))), 1), "nothing anywhere is white everywhere"
 
@@ -467,7 +467,7 @@ def unrolled_step(prefix: int = 0, heads: int = 4, task: Any = TASK) -> inside.U
 
 def shares_of(ax: Any, highest: float) -> np.ndarray:
     """The values of a map, read from its colours."""
-    table = grids.SHADES(np.linspace(0, 1, 256))
+    table = maps.SHADES(np.linspace(0, 1, 256))
     pixels = image_of(ax).reshape(-1, 1, 4)
     return np.linspace(0, 1, 256)[np.abs(pixels - table).sum(-1).argmin(1)] * highest
 

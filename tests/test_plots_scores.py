@@ -19,21 +19,11 @@ from matplotlib.text import Text
 
 from trm_edu import plots
 from trm_edu.errors import DataError
-from trm_edu.evaluate import wilson_interval
+from trm_edu.intervals import difference_interval, mean_interval, t_quantile, wilson_interval
 from trm_edu.plots import CostPoint
-from trm_edu.plots.scores import (
-    HEAT,
-    calibration_bins,
-    difference_interval,
-    free_place,
-    frontier,
-    heights,
-    mean_interval,
-    room_for,
-    short,
-    t_quantile,
-    text_colour,
-)
+from trm_edu.plots.comparisons import HEAT, free_place, frontier, heights, short
+from trm_edu.plots.scores import calibration_bins, room_for
+from trm_edu.plots.style import readable_on
 
 
 def words(ax: Axes) -> list[str]:
@@ -422,7 +412,7 @@ def test_the_map_gets_lighter_all_the_way_and_its_text_can_be_read_everywhere() 
     colours = colormaps[HEAT](np.linspace(0, 1, 256))[:, :3]
     grey = colours @ (0.299, 0.587, 0.114)
     assert (np.diff(grey) > -1e-3).all() and grey[-1] - grey[0] > 0.6
-    assert min(contrast(colour, text_colour(colour.tolist())) for colour in colours) >= 4.5
+    assert min(contrast(colour, readable_on(colour.tolist())) for colour in colours) >= 4.5
 
 
 def test_the_text_of_a_cell_stands_out_from_its_colour() -> None:

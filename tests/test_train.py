@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from trm_edu.checkpoints import load_model, save_model
 from trm_edu.devices import faster_dtype, matmul_rate, pick_device
 from trm_edu.errors import CheckpointError, DataError, RecipeError
-from trm_edu.evaluate import evaluate, wilson_interval
+from trm_edu.evaluate import evaluate
 from trm_edu.interface import parameter_count
+from trm_edu.intervals import wilson_interval
 from trm_edu.recipes import RECIPES, Recipe, get_recipe
 from trm_edu.supervision import initial_carry
 from trm_edu.tasks import PuzzleSet, get_task

@@ -16,7 +16,8 @@ from trm_edu import parallel
 from trm_edu.arc import ArcSet, arc_sets
 from trm_edu.arc_tasks import ArcTask, fits, load_tasks
 from trm_edu.errors import DataError
-from trm_edu.evaluate import Share, wilson_interval
+from trm_edu.evaluate import Share
+from trm_edu.intervals import wilson_interval
 from trm_edu.tasks import PuzzleSet
 from trm_edu.voting import Voting
 

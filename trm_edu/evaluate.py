@@ -27,23 +27,13 @@ from trm_edu.inference import (
     several_starts,
     turned_starts,
 )
+from trm_edu.intervals import wilson_interval
 from trm_edu.losses import IGNORE, exact_match
 from trm_edu.supervision import Batch, deep_supervision
 from trm_edu.tasks import PuzzleSet, get_task
 
 PICKS = ("rules", "halting", "first", "vote")
 GIVE_UP_FROM = 3  # a supervision step: before it even answers that come right in the end hold many repeats
-
-
-def wilson_interval(hits: float, total: int, z: float = 1.96) -> tuple[float, float]:
-    """95% interval of a proportion (Wilson 1927). Unlike hits +- z * error it stays inside 0..1 near the ends."""
-    if total < 1:
-        raise ValueError(f"an interval needs at least one trial, got {total}")
-    share, shrink = hits / total, 1 + z * z / total
-    middle = (share + z * z / (2 * total)) / shrink
-    half = z / shrink * (share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5
-    # At the very ends the formula gives exactly 0 and 1; rounding would miss them by a hair.
-    return 0.0 if hits == 0 else max(0.0, middle - half), 1.0 if hits == total else min(1.0, middle + half)
 
 
 Share = tuple[float, float, float]  # a share and the ends of its 95% interval

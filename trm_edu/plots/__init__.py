@@ -5,33 +5,32 @@ background is white, so that a dark theme changes nothing. `show` puts a picture
 text that a screen reader reads out.
 """
 
+from trm_edu.plots.comparisons import (
+    CostPoint,
+    accuracy_against_cost,
+    accuracy_against_cost_text,
+    depth_map,
+    depth_map_text,
+    ladder,
+    ladder_text,
+)
 from trm_edu.plots.grids import (
     answer_row,
-    attention_on_grid,
-    attention_on_grid_text,
     changed_cells,
     grid,
-    grid_map,
-    grid_map_text,
     shown_steps,
     thinking,
     thinking_text,
 )
 from trm_edu.plots.latents import latent_trajectories, latent_trajectories_text, step_sizes, step_sizes_text
+from trm_edu.plots.maps import attention_on_grid, attention_on_grid_text, grid_map, grid_map_text
 from trm_edu.plots.recursion import RECURSION_TEXT, recursion_diagram, unrolled, unrolled_text
 from trm_edu.plots.runs import curves_text, learning_curve, learning_curve_text, training_curves
 from trm_edu.plots.scores import (
-    CostPoint,
-    accuracy_against_cost,
-    accuracy_against_cost_text,
     accuracy_by_step,
     accuracy_by_step_text,
-    depth_map,
-    depth_map_text,
     halting_calibration,
     halting_calibration_text,
-    ladder,
-    ladder_text,
     solved_by_guesses,
     solved_by_guesses_text,
 )

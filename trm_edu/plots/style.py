@@ -7,15 +7,19 @@ import html
 import io
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 BLACK, ORANGE, GREEN, BLUE = "#000000", "#E69F00", "#009E73", "#0072B2"
 YELLOW, VERMILION, PURPLE = "#F0E442", "#D55E00", "#CC79A7"
 STYLES = ((ORANGE, ":", "o"), (GREEN, "--", "s"), (BLUE, "-", "D"), (PURPLE, "-.", "^"))
+PALE_GREEN, PALE_ORANGE = "#E3F5EF", "#FFF6E0"  # behind what renews an answer, a latent state
+DARK_GREEN, DARK_ORANGE = "#006B4E", "#8A5A00"  # the same hues, dark enough for text
 PLUM = "#8C3A6B"  # purple, dark enough for text
 DPI = 130  # pixels in the file for an inch; the page shows 96 of them, so a sharp screen has some to spare
 COLOURS = 64  # of a picture: enough for smooth letters, and a third of the size
@@ -56,6 +60,17 @@ def show(drawn: Figure | Axes | Sequence[Axes] | np.ndarray, alt_text: str) -> N
     from IPython.display import display
 
     display({"text/html": image_tag(drawn, alt_text), "text/plain": " ".join(alt_text.split())}, raw=True)
+
+
+def luminance(colour: Any) -> float:
+    """Relative luminance, 0 black to 1 white, as defined for contrast ratios by WCAG 2."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def readable_on(colour: Any) -> str:
+    """Black or white: what has more contrast, which is 4.5 to 1 or better on every colour."""
+    return BLACK if luminance(colour) > 0.179 else "#FFFFFF"
 
 
 def tidy(*axes: Axes) -> np.ndarray:
