@@ -33,6 +33,7 @@ from trm_edu.checkpoints import shipped_model
 from trm_edu.data import write_whole
 from trm_edu.errors import DataError
 from trm_edu.interface import parameter_count
+from trm_edu.plots.style import DARK_GREEN, DARK_VERMILION
 from trm_edu.solve import Step, solve
 from trm_edu.tasks import Task, get_task
 
@@ -44,7 +45,6 @@ FIRST, STEP, LAST = 2000, 700, 5000  # how long a frame stands, in milliseconds
 GIF_DPI, PNG_DPI = 100, 130
 GIF_COLOURS, PNG_COLOURS = 64, 96  # enough for smooth letters, and a fraction of the size
 MARKS = "yellow: changed      cross: wrong      short bar: less than 95% sure"
-DARK_VERMILION = "#A34700"  # dark enough for text
 
 
 @dataclass
@@ -191,7 +191,7 @@ def frame(trace: Trace, number: int) -> Figure:
         style = {"fontsize": 13 if i == 0 else 11.5, "weight": "bold" if i == 0 else "normal", "color": colour}
         figure.text(3.78 / 6.4, (3.52 - 0.27 * i) / 4.1, line, va="center", **style)
     if number == len(trace.steps):
-        figure.text(3.78 / 6.4, 2.05 / 4.1, "solved: every rule holds", fontsize=11.5, weight="bold", color="#006B4E")
+        figure.text(3.78 / 6.4, 2.05 / 4.1, "solved: every rule holds", fontsize=11.5, weight="bold", color=DARK_GREEN)
     chart(trace, number, figure.add_axes((4.15 / 6.4, 0.86 / 4.1, 2.1 / 6.4, 0.95 / 4.1)))
     figure.text(0.13 / 6.4, 0.15 / 4.1, MARKS, fontsize=9.5)
     return figure

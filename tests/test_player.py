@@ -23,10 +23,12 @@ from trm_edu.checkpoints import shipped_model
 from trm_edu.errors import DataError, PuzzleError, RecipeError
 from trm_edu.inside import unroll
 from trm_edu.interface import Output
+from trm_edu.plots import style
 from trm_edu.solve import Step, recursion_trace
 from trm_edu.variants import build_model
-from trm_edu.widgets import Frames, Player, frames
-from trm_edu.widgets.frames import Inside, inputs_of, shade, trace_steps
+from trm_edu.widgets import Frames, Player, frames, svg
+from trm_edu.widgets.frames import Inside, inputs_of, trace_steps
+from trm_edu.widgets.svg import shade
 
 SETTINGS = {"vocab_size": 8, "seq_len": 36, "hidden": 16, "T": 3, "n": 2, "n_layers": 1}
 STEPS, UPDATES = 4, 9  # of the networks here: never done, T(n + 1) updates
@@ -122,9 +124,9 @@ def test_the_second_grid_shades_open_cells_and_writes_their_percent() -> None:
     picture = Frames(TASK, QUESTION, [Step(1, ANSWER, sure, 0.2)]).html(1)
     assert texts(picture, 1) == [str(round(100 * sure[cell])) for cell in OPEN]
     second = re.findall(r"<svg.*?</svg>", picture, flags=re.DOTALL)[1]
-    assert shade(1.0, frames.SURE) == "#004876" and shade(0.0, frames.SURE) == "#FFFFFF"
+    assert shade(1.0, svg.SURE) == "#004876" and shade(0.0, svg.SURE) == "#FFFFFF"
     squares = {colour: path.count("z") for path, colour in re.findall(r'<path d="([^"]*)" fill="(#\w+)"/>', second)}
-    assert squares == {"#FFFFFF": 1, "#004876": 1, shade(0.5, frames.SURE): len(OPEN) - 2}
+    assert squares == {"#FFFFFF": 1, "#004876": 1, shade(0.5, svg.SURE): len(OPEN) - 2}
     row, column = divmod(int(OPEN[1]), 6)
     assert f'<path d="M{column * 34} {row * 34}h34v34h-34z" fill="#004876"/>' in second
     (hatch,) = re.findall(r'<path d="([^"]*)" stroke="#AAA"', second)
@@ -132,7 +134,7 @@ def test_the_second_grid_shades_open_cells_and_writes_their_percent() -> None:
 
 
 def test_shades_become_darker_without_exception() -> None:
-    for darkest in (frames.SURE, frames.MOVED):
+    for darkest in (svg.SURE, svg.MOVED):
         colours = [shade(i / 100, darkest) for i in range(101)]
         light = [sum(w * int(c[i : i + 2], 16) for w, i in ((0.299, 1), (0.587, 3), (0.114, 5))) for c in colours]
         assert all(a > b for a, b in zip(light, light[1:], strict=False))
@@ -163,15 +165,15 @@ def test_the_curve_ends_at_the_present_step() -> None:
         (curve,) = re.findall(r'<path d="(M[^"]*)" fill="none" stroke="#000" stroke-width="1.2"/>', picture)
         return [tuple(map(float, point.split())) for point in curve[1:].split("L")]
 
-    three = points(frames.halting_svg([0.0, 0.5, 1.0], 5))
+    three = points(svg.halting_svg([0.0, 0.5, 1.0], 5))
     assert len(three) == 3 and [y for _, y in three] == sorted((y for _, y in three), reverse=True)
-    whole = points(frames.halting_svg([0.0] * 5, 5))
+    whole = points(svg.halting_svg([0.0] * 5, 5))
     assert three[2][0] == whole[2][0] and whole[4][0] > three[2][0], "the axis does not depend on the present step"
-    between = points(frames.halting_svg([0.0, 0.5], 5, (2.5, 1.0)))
+    between = points(svg.halting_svg([0.0, 0.5], 5, (2.5, 1.0)))
     assert between[2] == (pytest.approx((whole[1][0] + whole[2][0]) / 2, abs=0.1), three[2][1])
-    mark = re.search(r'<path d="M([\d.]+) ([\d.]+)m-6', frames.halting_svg([0.0, 0.5, 1.0], 5))
+    mark = re.search(r'<path d="M([\d.]+) ([\d.]+)m-6', svg.halting_svg([0.0, 0.5, 1.0], 5))
     assert (float(mark[1]), float(mark[2])) == three[2]
-    assert "over 1 of 1 steps: 30%" in frames.halting_svg([0.3], 1)
+    assert "over 1 of 1 steps: 30%" in svg.halting_svg([0.3], 1)
 
 
 def test_padding_around_an_answer_counts_neither_as_changed_nor_as_wrong_nor_as_unsure() -> None:
@@ -258,10 +260,10 @@ def test_inside_shows_each_update_in_words_and_in_the_strip() -> None:
 
 def test_the_strip_fills_the_present_box_and_frames_what_has_a_gradient() -> None:
     updates = player_of().frames.inside(1).updates
-    strip = frames.strip_svg(updates, "y", [False] * 7 + [True, False], 5)
+    strip = svg.strip_svg(updates, "y", [False] * 7 + [True, False], 5)
     boxes = re.findall(r'<rect x="(\d+)" y="(\d+)"[^>]* fill="(#\w+)" (stroke[^/]*)/>', strip)
     assert [box[2] for box in boxes] == [
-        *(frames.THINK_TINT, frames.THINK_TINT, frames.ANSWER_TINT, frames.THINK_TINT, frames.THINK_INK),
+        *(style.PALE_ORANGE, style.PALE_ORANGE, style.PALE_GREEN, style.PALE_ORANGE, style.DARK_ORANGE),
         *["#FFFFFF"] * 4,
     ]
     assert [i for i, box in enumerate(boxes, start=1) if "dasharray" not in box[3]] == [8]
@@ -314,8 +316,8 @@ def test_the_curve_inside_marks_the_place_between_two_steps() -> None:
     said = [step.halt_probability for step in shown.steps]
     _, _, halt = shown.inside(3).says(6)
     picture = shown.inside_html(3, 6)
-    assert frames.halting_svg(said[:2], STEPS, (2 + 6 / UPDATES, halt)) in picture
-    assert frames.halting_svg(said[:2], STEPS, (3.0, shown.inside(3).says(UPDATES)[2])) in shown.inside_html(3, UPDATES)
+    assert svg.halting_svg(said[:2], STEPS, (2 + 6 / UPDATES, halt)) in picture
+    assert svg.halting_svg(said[:2], STEPS, (3.0, shown.inside(3).says(UPDATES)[2])) in shown.inside_html(3, UPDATES)
 
 
 def test_the_second_grid_inside_shows_how_far_the_renewed_state_moved() -> None:

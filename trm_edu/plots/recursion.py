@@ -19,7 +19,7 @@ from matplotlib.textpath import TextPath
 from torch import nn
 
 from trm_edu.inside import Unrolled, Update, unroll
-from trm_edu.plots.style import BLACK, BLUE, GREEN, ORANGE, PLUM
+from trm_edu.plots.style import BLACK, BLUE, DARK_GREEN, DARK_ORANGE, GREEN, ORANGE, PALE_GREEN, PALE_ORANGE, PLUM
 
 RECURSION_TEXT = (
     "Diagram. The question x and the states y and z go into one network. Inner loop: the network renews z from z, y "
@@ -54,8 +54,8 @@ def recursion_diagram(ax: Axes | None = None) -> Axes:
         box(x, y, width, height, "", colour, line=line)
         ax.text(x + 0.2, y + height - 0.18, text, ha="left", va="top", fontsize=9.5, color=colour)
     box(0.1, 2.3, 1.7, 1.3, "x\nquestion", BLUE)
-    box(3.9, 2.1, 3.2, 1.7, "think\nz ← net(z, y + x)", ORANGE, face="#FFF6E0")
-    box(8.2, 2.1, 3.1, 1.7, "answer\ny ← net(y, z)", GREEN, face="#E3F5EF")
+    box(3.9, 2.1, 3.2, 1.7, "think\nz ← net(z, y + x)", ORANGE, face=PALE_ORANGE)
+    box(8.2, 2.1, 3.1, 1.7, "answer\ny ← net(y, z)", GREEN, face=PALE_GREEN)
     box(12.6, 3.3, 2.7, 1.1, "digit of each cell", BLACK)
     box(12.6, 1.5, 2.7, 1.1, "stop? yes / no", BLACK)
     arrow((1.9, 2.95), (3.8, 2.95))
@@ -63,7 +63,7 @@ def recursion_diagram(ax: Axes | None = None) -> Axes:
     arrow((11.4, 3.1), (12.5, 3.8))
     arrow((11.4, 2.8), (12.5, 2.1))
     arrow((6.4, 3.9), (4.6, 3.9), 1.1)
-    ax.text(5.5, 4.98, "n times", ha="center", va="bottom", fontsize=10, color="#8A5A00")
+    ax.text(5.5, 4.98, "n times", ha="center", va="bottom", fontsize=10, color=DARK_ORANGE)
     arrow((9.75, 2.0), (5.5, 2.0), -0.25)
     ax.text(7.6, 1.0, "again", ha="center", fontsize=10, color=PLUM)
     return ax
@@ -75,10 +75,9 @@ LEFT, RIGHT, PITCH, NARROWEST = 1.25, 0.63, 1.16, 8.0  # margins, least width of
 HEADER, LANE, BOX = 0.8, 0.66, 0.5  # from a row's top to its first lane, between lanes, height of a box, in inches
 TITLE, FOOT = 0.36, 1.52  # above the first row and below the last one, in inches
 GREY = "#6E6E6E"  # of what has no gradient; dark enough for text
-PALE_GREEN, PALE_ORANGE = "#E3F5EF", "#FFF6E0"
 LARGEST, SMALLEST = 10.0, 8.0  # text, in points
 HATCH = "////"
-DARK = {GREEN: "#00664A", ORANGE: "#8A5A00"}  # the same hues, dark enough for text
+DARK = {GREEN: DARK_GREEN, ORANGE: DARK_ORANGE}  # the same hues, dark enough for text
 
 
 def unrolled(model_or_unrolled: nn.Module | Unrolled, ax: Axes | None = None, *, n_supervision: int = 16) -> Axes:

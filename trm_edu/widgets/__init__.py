@@ -6,11 +6,12 @@ Without a live front end (a code host, a test run, a printed page) each shows a 
 Nothing here raises into the page: what is wrong stands in a line beside the puzzle.
 """
 
-from trm_edu.widgets.frames import LIVE_VARIABLE, Frames, grid_svg, live_front_end, verdict
+from trm_edu.widgets.frames import LIVE_VARIABLE, Frames, live_front_end, verdict
 from trm_edu.widgets.knobs import Knobs
 from trm_edu.widgets.monitor import TrainingMonitor
 from trm_edu.widgets.player import Player
 from trm_edu.widgets.puzzle import YourPuzzle
+from trm_edu.widgets.svg import grid_svg
 
 __all__ = [
     "LIVE_VARIABLE",

@@ -16,7 +16,7 @@ from torch import nn
 from trm_edu.errors import DataError, PuzzleError, TrmEduError
 from trm_edu.solve import check_input, solve
 from trm_edu.tasks import Task
-from trm_edu.widgets.frames import CARD
+from trm_edu.widgets.frames import BAD, CARD, GOOD
 from trm_edu.widgets.grid_field import GridField
 from trm_edu.widgets.player import Player
 
@@ -214,7 +214,7 @@ class YourPuzzle:
     def _say(self, text: str, *, good: bool) -> None:
         self.said = text
         if self.live:
-            mark, colour = ("✓", "#006B4E") if good else ("✗", "#A34700")
+            mark, colour = ("✓", GOOD) if good else ("✗", BAD)
             line = f'<span style="color:{colour}"><b>{mark}</b> {html.escape(text)}</span>'
             self.status.value = f'<div style="{CARD};padding:4px 2px" role="status">{line}</div>'
             self._show_button()
