@@ -104,9 +104,7 @@ def unroll(
     answer, which updates a gradient reaches; the weights' own gradients are left alone.
     Raises RecipeError for a model without recursion, and for one whose updates cannot be told: see the module.
     """
-    state = model.initial_state(len(inputs)) if state is None else state
-    if puzzle_ids is None:
-        puzzle_ids = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
+    state, puzzle_ids = beginning(model, inputs, state, puzzle_ids)
     networks = {name: child for name, child in model.named_children() if name not in NO_NETWORK}
     embedded: list[Tensor] = []
     calls: list[tuple[str, tuple[Any, ...], Tensor]] = []
@@ -141,6 +139,14 @@ def unroll(
         updates.append(Update(*place, network, name, reads, value.detach(), reached[i], tuple(further)))
     output = Output(*(part.detach() for part in output))
     return Unrolled(model, embedded[0], start, updates, next(iter(start)), after, output)
+
+
+def beginning(
+    model: nn.Module, inputs: Int[Tensor, "B L"], state: tuple[Tensor, ...] | None, ids: Int[Tensor, " B"] | None
+) -> tuple[tuple[Tensor, ...], Int[Tensor, " B"]]:
+    """The state and the puzzle ids to begin with: by default the model's own start, and id 0 as in training."""
+    state = model.initial_state(len(inputs)) if state is None else state
+    return state, torch.zeros(len(inputs), dtype=torch.long, device=inputs.device) if ids is None else ids
 
 
 def named(state: tuple[Tensor, ...], width: int) -> dict[str, Tensor]:
@@ -230,13 +236,12 @@ def influence(
     count = inputs.shape[1]
     if not 0 <= cell < count:
         raise ValueError(f"there is no cell {cell}; the cells are 0 to {count - 1}")
-    state = model.initial_state(1) if state is None else state
+    state, puzzle_ids = beginning(model, inputs, state, puzzle_ids)
     embedded: list[Tensor] = []
     hook = model.embed.register_forward_hook(lambda module, arguments, value: embedded.append(value))
-    ids = torch.zeros(1, dtype=torch.long, device=inputs.device) if puzzle_ids is None else puzzle_ids
     try:
         with torch.enable_grad():
-            _, output = model(inputs, state, ids)
+            _, output = model(inputs, state, puzzle_ids)
     finally:
         hook.remove()
     (x,) = embedded
@@ -262,13 +267,12 @@ def latent_path(
     """
     if n_supervision < 1:
         raise ValueError(f"n_supervision is {n_supervision}; it must be at least 1")
-    state = model.initial_state(len(inputs)) if state is None else state
-    ids = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device) if puzzle_ids is None else puzzle_ids
+    state, puzzle_ids = beginning(model, inputs, state, puzzle_ids)
     width = model.config.hidden
     path = [named(state, width)]
     answers, halting = [], []
     for _ in range(n_supervision):
-        state, output = model(inputs, state, ids)
+        state, output = model(inputs, state, puzzle_ids)
         path.append(named(state, width))
         answers.append(output.logits.argmax(-1).cpu().numpy())
         halting.append(output.halt_logit.float().sigmoid().cpu().numpy())
