@@ -7,7 +7,7 @@ LAB_ARGS ?=
 
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-SOURCES := trm_edu tests notebooks examples pictures $(wildcard benchmarks)
+SOURCES := trm_edu tests notebooks solutions exercises examples pictures $(wildcard benchmarks)
 
 # JupyterLab asks no questions about news (.jupyterlab/overrides.json) and calls nobody.
 # Without jupytext's server part, a student who saves a lesson changes that notebook alone.
@@ -19,7 +19,9 @@ LAB_FLAGS := --LabApp.app_settings_dir=.jupyterlab --LabApp.news_url=None \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test notebooks pictures format clean distclean show-lab-flags
+NOTEBOOK := $(PY) -m nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
+	--ExecutePreprocessor.timeout=240
+.PHONY: help lab test notebooks exercises pictures format clean distclean show-lab-flags
 
 help: ## show this list
 	@echo "trm-edu: a course on the Tiny Recursive Model. Type make and one of:"
@@ -42,14 +44,19 @@ test: $(STAMP) ## check style, import contract, library and lessons
 	@$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@echo "make test 4/5: library"
 	@$(PY) -m pytest tests
-	@echo "make test 5/5: lessons, every cell run again"
-	@$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=240 notebooks/*.ipynb
+	@echo "make test 5/5: lessons and solved exercises, every cell run again"
+	@$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=240 notebooks/*.ipynb solutions/*.ipynb
 
 notebooks: $(STAMP) ## make lessons from their text twins and run them (one: LESSON=10_trm_complete)
 	@echo "make notebooks: notebooks/text/$(LESSON).py -> notebooks/$(LESSON).ipynb"
 	$(PY) -m jupytext --sync notebooks/text/$(LESSON).py
-	$(PY) -m nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
-		--ExecutePreprocessor.timeout=240 notebooks/$(LESSON).ipynb
+	$(NOTEBOOK) notebooks/$(LESSON).ipynb
+
+exercises: $(STAMP) ## make solutions from their text twins, run them, and make exercises of them (one: LESSON=...)
+	@echo "make exercises: solutions/text/$(LESSON).py -> solutions/$(LESSON).ipynb -> exercises/"
+	$(PY) -m jupytext --sync solutions/text/$(LESSON).py
+	$(NOTEBOOK) solutions/$(LESSON).ipynb
+	$(PY) solutions/make_exercises.py
 
 pictures: $(STAMP) ## make the pictures of the README from the shipped network
 	$(PY) pictures/make.py
@@ -57,11 +64,12 @@ pictures: $(STAMP) ## make the pictures of the README from the shipped network
 format: $(STAMP) ## let ruff format code and lessons
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
-	$(PY) -m jupytext --sync notebooks/*.ipynb
+	$(PY) -m jupytext --sync notebooks/*.ipynb solutions/*.ipynb
+	$(PY) solutions/make_exercises.py
 
 clean: ## remove what tests and tools leave behind; .venv stays
 	rm -rf build dist test-artifacts .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find trm_edu tests notebooks -depth \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} \;
+	find trm_edu tests notebooks solutions exercises -depth \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} \;
 
 distclean: clean ## clean, and remove .venv as well
 	rm -rf $(VENV)

@@ -65,6 +65,7 @@ rms = math.sqrt((3**2 + 4**2) / 2)
 # %% [markdown]
 # Then for any tensor, over its last axis. The small number inside the root guards against division by zero.
 
+
 # %%
 def rms_norm(x, eps=1e-5):
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
@@ -106,6 +107,7 @@ round(1 * (silu * up), 4)
 # %% [markdown]
 # The published code keeps gate and up in one matrix. The inner width is 2/3 of 4 times the outer one, rounded up to a
 # multiple. `c` is a record of sizes.
+
 
 # %%
 class SwiGLU(nn.Module):
