@@ -99,9 +99,8 @@ class Lab:
 def serve(repository: Path, folder: Path) -> Iterator[Lab]:
     """Start JupyterLab as `make lab` does, on a copy of the lessons in `folder`."""
     course = folder / "course"
-    shutil.copytree(repository / "notebooks", course / "notebooks")
-    shutil.copytree(repository / ".jupyterlab", course / ".jupyterlab")
-    shutil.copytree(repository / "examples", course / "examples")
+    for part in ("notebooks", "exercises", "solutions", "pictures", "examples", ".jupyterlab"):
+        shutil.copytree(repository / part, course / part)
     shutil.copy(repository / "pyproject.toml", course)  # jupytext reads its pairs from here
     for notebook in (course / "notebooks").glob("*.ipynb"):
         os.utime(notebook)  # newer than its twin, as after a clone

@@ -20,6 +20,9 @@
 #
 # *The course*: **00 start** · 01-03 puzzles and parts · 04-07 HRM's ideas · 08-09 what made it better · 10 TRM complete
 # · 11-13 full size · 14-15 beyond
+#
+# <img src="../pictures/thinking.gif" width="560" alt="Animation: a small network solves a Sudoku with 23 clues in 16
+# steps. After each step some cells have changed (yellow) and fewer are wrong (crossed).">
 
 # %% [markdown]
 # **How to read a lesson.** Click into a grey cell and press Shift+Enter: it runs, and the next one is selected. Run the
@@ -318,43 +321,51 @@ for name, value in shipped.metrics.items():
 # %% [markdown]
 # ## 9. How exercises and hints work
 #
-# This lesson and lesson 10 have none. Those of later lessons will look like this:
+# Lessons 01 to 07 have exercises, in the folder [exercises](../exercises/01_puzzles_as_tokens.ipynb). In each you fill in
+# a stub: what goes in, what must come out and about how long it takes is said above it.
 #
-# - An exercise states what goes in, what must come out, and how long it should take. You fill in a stub.
-# - A check runs your code on small cases and shows them. If it fails, it says what was given, what you returned and, for
-#   common mistakes, which one it looks like.
-# - Hints unfold one at a time. The last one is nearly the solution.
-# - Nothing is graded behind your back; the same checks run for you and for a teacher.
-#
-# What a failed check looks like: a wrong shape, with both shapes named.
+# A check below runs your code on small cases, as often as you like. If it fails, it says what is wrong, where to look,
+# and what you returned. Here is an answer to the first exercise of lesson 01 with a mistake in it:
+
 
 # %%
 # NBVAL_CHECK_OUTPUT
+from trm_edu.checks import WrongAnswer, puzzles_as_tokens
+
+
+def encode_sudoku(text):
+    return np.array([0 if character == "." else int(character) + 1 for character in text])
+
+
 try:
-    task.encode("53..7....")
-except trm_edu.PuzzleError as error:
-    print(error)
+    puzzles_as_tokens.encode_sudoku(encode_sudoku)
+except WrongAnswer as message:
+    print(message)
 
 # %% [markdown]
-# <details><summary>Try a hint: which cells did the message miss?</summary>
+# Three steps of help are folded away below each check, like this:
 #
-# It found 9 of 81. The other 8 rows are missing.
+# <details><summary>Help 1: a nudge</summary>
+#
+# The next step is pseudocode, the last a solution with a remark on what goes wrong.
 #
 # </details>
+#
+# Nothing is graded behind your back: a teacher's grading runs the same checks.
 #
 # ## 10. The map
 #
 # | lessons | question |
 # |---|---|
 # | **00 start here** (you are here) | What can a tiny network do that large language models could not? |
-# | 01 puzzles as tokens · 02 one pass fails · 03 building blocks | What goes in, why one look is not enough, what is inside |
-# | 04 two clocks · 05 one-step gradient · 06 deep supervision · 07 when to stop | What HRM proposed, and what holds |
+# | [01 puzzles as tokens](01_puzzles_as_tokens.ipynb) · [02 one pass fails](02_one_pass_fails.ipynb) · [03 building blocks](03_building_blocks.ipynb) | What goes in, why one look is not enough, what is inside |
+# | [04 two clocks](04_hrm_two_clocks.ipynb) · [05 one-step gradient](05_one_step_gradient.ipynb) · [06 deep supervision](06_deep_supervision.ipynb) · [07 when to stop](07_when_to_stop.ipynb) | What HRM proposed, and what holds |
 # | 08 from HRM to TRM · 09 less is more | Which changes made it better |
-# | [**10 TRM complete**](10_trm_complete.ipynb) | Can you write all of it? |
+# | [10 TRM complete](10_trm_complete.ipynb) | Can you write all of it? |
 # | 11 train for real · 12 mazes · 13 ARC-AGI | Full size, other puzzles |
 # | 14 inside the recursion · 15 your own puzzle | What happens in there; take it further |
 #
-# Sixteen lessons. **00 and 10 exist today**; the others are planned.
+# A lesson with a link exists; the others are planned. Short of time? 00, 06 and 10 make a taster.
 
 # %% [markdown]
 # ## What we now know
@@ -378,5 +389,5 @@ except trm_edu.PuzzleError as error:
 # </details>
 
 # %% [markdown]
-# **Read on.** [Lesson 10](10_trm_complete.ipynb) builds all of this in an hour. The papers: TRM, arXiv 2510.04871; HRM,
-# arXiv 2506.21734.
+# **Read on.** [Lesson 01](01_puzzles_as_tokens.ipynb) begins with the tokens. [Lesson 10](10_trm_complete.ipynb) builds
+# all of it in an hour. The papers: TRM, arXiv 2510.04871; HRM, arXiv 2506.21734.

@@ -71,6 +71,7 @@ def rms_norm(x, eps=1e-5):
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
 
 
+# %%
 v = torch.tensor([3.0, 4.0])
 assert_close(rms_norm(v), v / rms)  # ours = by hand
 assert_close(rms_norm(v), F.rms_norm(v, (2,), eps=1e-5))  # ours = torch's

@@ -132,7 +132,7 @@ def judge(
             "nothing-returned", "Your function returned None.", "Does every way through it end in `return`?", **shown
         )
     if kind(yours) != kind(expected):
-        what = f"Your function returned a {kind(yours)}; a {kind(expected)} was expected."
+        what = f"Your function returned {article(kind(yours))}; {article(kind(expected))} was expected."
         refuse("other-kind", what, "Compare with the first line of the stub: it names what comes back.", **shown)
     if kind(expected) in ("tensor", "array") and tuple(yours.shape) != tuple(expected.shape):
         what = f"The shape is {list(yours.shape)}; {list(expected.shape)} was expected."
@@ -154,6 +154,11 @@ def kind(value: Any) -> str:
         list | tuple: "list",
     }
     return next((name for cls, name in kinds.items() if isinstance(value, cls)), type(value).__name__)
+
+
+def article(name: str) -> str:
+    """'a tensor', 'an array'; text goes without."""
+    return name if name == "text" else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def same(a: Any, b: Any, tolerance: float = 1e-6) -> bool:
