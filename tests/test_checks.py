@@ -40,7 +40,7 @@ def refusal(module: str, name: str, answer: Any) -> WrongAnswer:
     return caught.value
 
 
-@pytest.mark.parametrize(("module", "name", "mistake"), WRONG, ids="-".join)
+@pytest.mark.parametrize(("module", "name", "mistake"), WRONG, ids=["-".join(row) for row in WRONG])
 def test_a_wrong_answer_is_refused_in_its_own_words(module: str, name: str, mistake: str) -> None:
     error = refusal(module, name, answers(module)[name].wrong[mistake])
     assert error.mistake == mistake, str(error)
@@ -50,14 +50,14 @@ def test_a_wrong_answer_is_refused_in_its_own_words(module: str, name: str, mist
     assert values and values[-1].strip(), "the learner's own value and the expected one are missing"
 
 
-@pytest.mark.parametrize(("module", "name", "index"), RIGHT, ids=lambda value: str(value))
+@pytest.mark.parametrize(("module", "name", "index"), RIGHT, ids=["-".join(map(str, row)) for row in RIGHT])
 def test_a_right_answer_passes_and_says_what_was_tried(module: str, name: str, index: int, capsys) -> None:
     getattr(checks(module), name)(answers(module)[name].right[index])
     printed = capsys.readouterr().out
     assert printed.startswith(f"{name}: right. ") and len(printed.strip()) > len(name) + 15
 
 
-@pytest.mark.parametrize(("module", "name"), EXERCISES, ids="-".join)
+@pytest.mark.parametrize(("module", "name"), EXERCISES, ids=["-".join(row) for row in EXERCISES])
 def test_each_mistake_has_a_message_of_its_own(module: str, name: str) -> None:
     """At least three mistakes an exercise, no two with the same first or second line, none of them unrecognised."""
     wrong = answers(module)[name].wrong

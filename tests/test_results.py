@@ -153,3 +153,37 @@ def test_twenty_kills_changed_no_bit() -> None:
     assert found["kills"] == found["resumes_in_log"] == len(found["moments"]) == 20
     assert found["weights_bit_equal"] and found["losses_equal"]
     assert not any(moment["half_files"] for moment in found["moments"])
+
+
+def map_cells(repository: Path, lesson: str) -> list[str]:
+    """What the README's map says of a lesson: seconds, memory, and its exercises with the minutes that they state."""
+    found = results("notebooks.json")["notebooks"]
+    lesson_run = found[f"notebooks/{lesson}.ipynb"]
+    cells = [f"{lesson_run['seconds']:.0f} s", f"{lesson_run['peak_mb'] / 1000:.1f} GB"]
+    solution = repository / "solutions" / f"{lesson}.ipynb"
+    if not solution.exists():
+        return [*cells, "-"]
+    minutes = re.findall(r"Time: about (\d+) minutes?", solution.read_text(encoding="utf-8"))
+    total = 5 * round(sum(map(int, minutes)) / 5)
+    return [*cells, f"[{len(minutes)}, about {total} minutes](exercises/{lesson}.ipynb)"]
+
+
+def test_the_map_of_the_course_shows_what_was_measured(repository: Path) -> None:
+    """Every lesson has a row with its measured figures, and no notebook was left unmeasured."""
+    folders = {folder: sorted((repository / folder).glob("*.ipynb")) for folder in ("notebooks", "solutions")}
+    names = [f"{folder}/{path.name}" for folder, paths in folders.items() for path in paths]
+    assert sorted(results("notebooks.json")["notebooks"]) == sorted(names)
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    for path in folders["notebooks"]:
+        cells = " | ".join(map_cells(repository, path.stem))
+        assert re.search(
+            rf"\| {path.stem[:2]} \| \[[^|]*\]\(notebooks/{path.name}\) \| [^|]* \| {re.escape(cells)} \|", readme
+        ), cells
+
+
+def test_a_lesson_and_the_course_keep_their_time() -> None:
+    """At most 3 minutes a lesson and 20 seconds of solutions; all lessons of today far below the 25 of the whole."""
+    found = results("notebooks.json")["notebooks"]
+    lessons = [run["seconds"] for name, run in found.items() if name.startswith("notebooks/")]
+    assert max(lessons) <= 180 and sum(lessons) <= 25 * 60
+    assert max(run["seconds"] for name, run in found.items() if name.startswith("solutions/")) <= 20
