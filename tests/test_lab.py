@@ -335,3 +335,54 @@ def test_knobs_are_turned(lab: Lab, page: Any, artifacts: Path) -> None:
     page.screenshot(path=artifacts / "knobs.png")
     assert errors(page) == []
     quiet(lab)
+
+
+# --- exercises ------------------------------------------------------------------------------------------------------
+
+EXERCISE = "exercises/01_puzzles_as_tokens.ipynb"
+CHECK = ".jp-Notebook .jp-CodeCell:has-text('check.encode_sudoku(encode_sudoku)')"
+STUB = ".jp-Notebook .jp-CodeCell:has-text('def encode_sudoku')"
+WRONG = "def encode_sudoku(text):\n    return np.array([0 if c in '.0' else int(c) + 1 for c in text])"
+RIGHT = "def encode_sudoku(text):\n    return np.array([1 if c in '.0' else int(c) + 1 for c in text])"
+
+
+def write_and_check(page: Any, code: str) -> str:
+    """Replace the stub by this code, run it and its check, and return what the check's output shows."""
+    page.locator(STUB).first.locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    wait_until_idle(page)
+    return page.locator(CHECK).first.locator(".jp-OutputArea").inner_text()
+
+
+def test_an_exercise_is_done_in_the_browser(lab: Lab, page: Any, artifacts: Path) -> None:
+    """A stub waits, a wrong answer is told what is wrong and where to look, a right one passes, help unfolds."""
+    lab.open(page, EXERCISE)
+    page.locator(".jp-Notebook .jp-CodeCell").first.click()
+    page.keyboard.press("Shift+Enter")
+    wait_until_idle(page)
+    page.locator(STUB).first.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    wait_until_idle(page)
+    assert "NotImplementedError" in page.locator(CHECK).first.locator(".jp-OutputArea").inner_text()
+
+    said = write_and_check(page, WRONG)
+    assert said.startswith("Not yet. A blank became 0, and 0 is padding.")
+    assert "yours" in said and "expected" in said and "Traceback" not in said
+    page.locator(CHECK).first.scroll_into_view_if_needed()
+    page.screenshot(path=artifacts / "lab_exercise_wrong.png")
+
+    assert write_and_check(page, RIGHT).startswith("encode_sudoku: right. ")
+    nudge, _, last = (page.locator(f".jp-RenderedMarkdown summary:has-text('Help {step}')").first for step in (1, 2, 3))
+    solution = page.locator(".jp-RenderedMarkdown details:has-text('Help 3') pre").first
+    assert not solution.is_visible()
+    nudge.click()
+    last.click()
+    solution.wait_for(state="visible")
+    assert "def encode_sudoku" in solution.inner_text()
+    nudge.scroll_into_view_if_needed()
+    page.screenshot(path=artifacts / "lab_exercise_help.png")
+    quiet(lab)
