@@ -10,11 +10,14 @@ STAMP := $(VENV)/.installed
 SOURCES := trm_edu tests notebooks solutions exercises examples pictures $(wildcard benchmarks)
 
 # JupyterLab asks no questions about news (.jupyterlab/overrides.json) and calls nobody.
-# Without jupytext's server part, a student who saves a lesson changes that notebook alone.
+# Without jupytext's server part, a student who saves a lesson changes that notebook alone. nbgrader, which the tests
+# use, shows nothing to students (its page part: .jupyterlab/page_config.json); an instructor starts `jupyter lab` itself.
 # A container's root user must be let in by name.
 LAB_FLAGS := --LabApp.app_settings_dir=.jupyterlab --LabApp.news_url=None \
 	--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.extension_manager=readonly \
-	--ServerApp.jpserver_extensions=jupyterlab_jupytext=False --ServerApp.root_dir=. \
+	--ServerApp.jpserver_extensions=jupyterlab_jupytext=False \
+	$(foreach part,formgrader validate_assignment assignment_list course_list,\
+		--ServerApp.jpserver_extensions=nbgrader.server_extensions.$(part)=False) --ServerApp.root_dir=. \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help

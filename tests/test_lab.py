@@ -99,7 +99,11 @@ def test_make_lab_shows_lesson_00_and_calls_nobody(lab: Lab, page: Any, reposito
         page.screenshot(path=artifacts / "lab_00_start_here.png")
     assert first_heading(repository / LESSON) in heading.inner_text()
     assert page.locator(".Toastify__toast, .jp-Dialog").all_inner_texts() == []
-    assert "SOURCE from" not in lab.log.read_text(), "the student's server should know of no text twins"
+    menus = page.locator(".lm-MenuBar-itemLabel").all_inner_texts()
+    assert "Kernel" in menus and "Nbgrader" not in menus, "a grader's tools are not for students"
+    log = lab.log.read_text()
+    assert "SOURCE from" not in log, "the student's server should know of no text twins"
+    assert not re.search(r"nbgrader\S* \| extension was successfully loaded", log)
     # None: addresses such as data: and blob: that stay inside the page
     assert hosts - {"localhost", "127.0.0.1", None, ""} == set()
 
