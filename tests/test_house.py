@@ -28,8 +28,8 @@ else:
 # conda-forge's name -> PyPI's name, where they differ
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "playwright-python": "playwright"}
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TWINS = sorted((ROOT / "notebooks" / "text").glob("*.py"))
+NOTEBOOKS = [path for folder in ("notebooks", "solutions") for path in sorted((ROOT / folder).glob("*.ipynb"))]
+TWINS = [path for folder in ("notebooks", "solutions") for path in sorted((ROOT / folder / "text").glob("*.py"))]
 # All but these modules work without the course's packages.
 COURSE_MODULES = {"plots", "widgets", "checks"}
 
@@ -269,17 +269,21 @@ def test_readme_links_and_commands_exist() -> None:
 # --- lessons and their text twins -----------------------------------------------------------------------------------
 
 
-def cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str, list[str]]]:
-    return [(c.cell_type, c.source.strip("\n"), c.metadata.get("tags", [])) for c in notebook.cells]
+def cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str, list[str], dict[str, Any]]]:
+    def parts(cell: nbformat.NotebookNode) -> tuple[str, str, list[str], dict[str, Any]]:
+        about = cell.metadata
+        return cell.cell_type, cell.source.strip("\n"), about.get("tags", []), dict(about.get("nbgrader", {}))
+
+    return [parts(cell) for cell in notebook.cells]
 
 
-def test_every_lesson_has_a_text_twin_and_every_twin_a_lesson() -> None:
-    assert [n.stem for n in NOTEBOOKS] == [t.stem for t in TWINS]
+def test_every_lesson_and_solution_has_a_text_twin_and_every_twin_a_notebook() -> None:
+    assert [(n.parent, n.stem) for n in NOTEBOOKS] == [(t.parents[1], t.stem) for t in TWINS]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_text_twin_equals_its_lesson(notebook: Path) -> None:
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_text_twin_equals_its_notebook(notebook: Path) -> None:
     twin = notebook.parent / "text" / f"{notebook.stem}.py"
     assert cells(jupytext.read(twin, fmt="py:percent")) == cells(nbformat.read(notebook, as_version=4)), (
-        "run `make notebooks`"
+        "run `make notebooks` or `make exercises`"
     )

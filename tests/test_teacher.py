@@ -157,10 +157,15 @@ def test_run_hands_copies_over_and_refuses_a_changed_input() -> None:
     assert run(lambda a, b: a - b, 5, b=3) == 2
 
 
-def test_run_lets_functions_networks_and_graphs_through_as_they_are() -> None:
+def test_run_lets_what_belongs_to_something_else_through_as_it_is() -> None:
     weight = torch.ones(2, requires_grad=True)
     run(lambda f, w: f(w).sum().backward(), torch.nn.Identity(), weight)
     assert weight.grad is not None
+    run(lambda optimizer: optimizer.step(), torch.optim.SGD([weight], lr=1.0))
+    assert weight.tolist() == [0.0, 0.0]
+    generator = torch.Generator().manual_seed(0)
+    run(lambda g: torch.rand(1, generator=g), generator)
+    assert torch.rand(1, generator=generator) != torch.rand(1, generator=torch.Generator().manual_seed(0))
 
 
 def test_errors_of_the_learner_s_own_are_let_through() -> None:

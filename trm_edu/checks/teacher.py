@@ -83,7 +83,7 @@ def passed(name: str, *tried: str) -> None:
 def run(function: Callable, *arguments: Any, **named: Any) -> Any:
     """Call the learner's function with copies of the arguments; refuse it if it changes one of them.
 
-    Functions and networks are handed over as they are.
+    Functions, networks, optimizers and random generators are handed over as they are: they are there to be used.
     """
     given = [copied(value) for value in (*arguments, *named.values())]
     result = function(*given[: len(arguments)], **dict(zip(named, given[len(arguments) :], strict=True)))
@@ -100,8 +100,10 @@ def run(function: Callable, *arguments: Any, **named: Any) -> Any:
 
 
 def copied(value: Any) -> Any:
-    """A copy that can be changed; functions stay what they are, and so do tensors that carry a graph."""
-    if callable(value) or (isinstance(value, torch.Tensor) and value.requires_grad):
+    """A copy that can be changed. What belongs to something else stays what it is: an optimizer to its weights, a
+    tensor to its graph."""
+    belongs = isinstance(value, torch.optim.Optimizer | torch.Generator)
+    if callable(value) or belongs or (isinstance(value, torch.Tensor) and value.requires_grad):
         return value
     return copy.deepcopy(value)
 
