@@ -16,7 +16,7 @@
 #
 # *You need* PyTorch tensors and NumPy arrays. Lesson 00 shows where we are going; it is not needed.
 #
-# *Time*: it runs in about 15 seconds on two CPU cores. Reading it takes about 40 minutes.
+# *Time*: it runs in about ten seconds on two CPU cores. Reading it takes about 40 minutes.
 #
 # *The course*: 00 start · **01-03 puzzles and parts** · 04-07 HRM's ideas · 08-09 what made it better · 10 TRM complete
 # · 11-13 full size · 14-15 beyond

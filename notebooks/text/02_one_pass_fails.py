@@ -16,7 +16,7 @@
 #
 # *You need* PyTorch: tensors, `nn.Module`, autograd. From lesson 01: tokens, symmetries, exact and cell accuracy.
 #
-# *Time*: it runs in about a minute on two CPU cores. Reading takes about 45 minutes, the exercises an hour.
+# *Time*: it runs in under half a minute on two CPU cores. Reading takes about 45 minutes, the exercises an hour.
 #
 # *The course*: 00 start · **01-03 puzzles and parts (you are in 02)** · 04-07 HRM's ideas · 08-09 what made it better
 # · 10 TRM complete · 11-13 full size · 14-15 beyond

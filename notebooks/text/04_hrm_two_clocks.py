@@ -16,7 +16,7 @@
 #
 # *You need* PyTorch, and the blocks of lesson 03. Here they are used, not explained.
 #
-# *Time*: it runs in about a minute on two CPU cores. Reading takes about half an hour.
+# *Time*: it runs in about half a minute on two CPU cores. Reading takes about half an hour.
 #
 # *The course*: 00 start · 01-03 puzzles and parts · **04**-07 HRM's ideas · 08-09 what made it better · 10 TRM complete
 # · 11-13 full size · 14-15 beyond

@@ -16,7 +16,7 @@
 #
 # *You need* lesson 06: slots, the carry, one supervision step.
 #
-# *Time*: it runs in about 40 seconds on two CPU cores. Reading takes about 45 minutes.
+# *Time*: it runs in under half a minute on two CPU cores. Reading takes about 45 minutes.
 #
 # *The course*: 00 start · 01-03 puzzles and parts · **04-07 HRM's ideas** (you are at 07) · 08-09 what made it better ·
 # 10 TRM complete · 11-13 full size · 14-15 beyond
