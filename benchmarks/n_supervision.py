@@ -5,8 +5,9 @@
 One supervision step is one optimizer step, whatever N_sup is: runs with equal steps cost equally much. The puzzles are
 those of `laptop-sudoku6`, and so is everything else but the length of the run (4,000 optimizer steps), the number
 format (float32) and the recursion, of which there are two: the smallest possible (T=1, n=1), and the recipe's own (T=2,
-n=2). The smallest was chosen before its runs were looked at, by a criterion: one supervision step must not be enough,
-or there is nothing for the others to add (a prototype had solved 9% after one step and 95% after sixteen).
+n=2). The smallest was chosen by a criterion: one supervision step must not be enough, or there is nothing for the
+others to add. A prototype had met it (9% after one step, 95% after sixteen); two pilot runs of half the length, N_sup 1
+and 16, were seen before the runs of the file were started.
 
 Every run is tested with sixteen supervision steps, on the same 1,000 unseen puzzles; the score after each is kept. All
 seeds are written to benchmarks/results/n_supervision.json after every run; the same command goes on where it stopped.
