@@ -33,7 +33,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from record import RESULTS, header, write
+from record import RESULTS, earlier_runs, header, write
 from torch import Tensor, nn
 
 from trm_edu.data import as_tensor, labels_of
@@ -184,12 +184,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     training, held_out = load_sets(base)
     sets = (training, held_out.take(slice(TESTED)))
     result = header(__file__, sys.argv[1:] if argv is None else argv, pick_device(base.device))
-    result |= {"recipe": base.as_dict(), "training": sets[0].describe(), "held_out": sets[1].describe(), "runs": []}
-    if args.out.exists():
-        earlier = json.loads(args.out.read_text(encoding="utf-8"))
-        if any(earlier[key] != result[key] for key in ("recipe", "training", "held_out")):
-            parser.error(f"{args.out} holds runs of another recipe or of other puzzles; give another --out")
-        result["runs"] = earlier["runs"]
+    result |= {"recipe": base.as_dict(), "training": sets[0].describe(), "held_out": sets[1].describe()}
+    result["runs"] = earlier_runs(args.out, result)
     done = {(row["model"], row["seed"]) for row in result["runs"]}
     puzzles = sets[1].take(slice(BATCHES * BATCH))
     cpu = torch.device("cpu")

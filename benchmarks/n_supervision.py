@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from record import RESULTS, header, write
+from record import RESULTS, earlier_runs, header, write
 
 from trm_edu.devices import pick_device
 from trm_edu.recipes import get_recipe
@@ -43,12 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     base = get_recipe("laptop-sudoku6").replace(**CHANGED | {"steps": args.steps})
     sets = load_sets(base)
     result = header(__file__, sys.argv[1:] if argv is None else argv, pick_device(base.device))
-    result |= {"recipe": base.as_dict(), "training": sets[0].describe(), "held_out": sets[1].describe(), "runs": []}
-    if args.out.exists():
-        earlier = json.loads(args.out.read_text(encoding="utf-8"))
-        if any(earlier[key] != result[key] for key in ("recipe", "training", "held_out")):
-            parser.error(f"{args.out} holds runs of another recipe or of other puzzles; give another --out")
-        result["runs"] = earlier["runs"]
+    result |= {"recipe": base.as_dict(), "training": sets[0].describe(), "held_out": sets[1].describe()}
+    result["runs"] = earlier_runs(args.out, result)
     done = {(row["T"], row["n"], row["n_supervision"], row["seed"]) for row in result["runs"]}
     for T, n in RECURSIONS:
         for seed in range(args.seeds):

@@ -40,6 +40,16 @@ def write(path: Path, result: dict[str, Any]) -> None:
     write_whole(path, (json.dumps(result, indent=1) + "\n").encode())
 
 
+def earlier_runs(path: Path, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs that an earlier call of the same command left in this file. Ends with a line if they are others."""
+    if not path.exists():
+        return []
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    if any(earlier.get(key) != result[key] for key in ("recipe", "training", "held_out")):
+        raise SystemExit(f"{path} holds runs of another recipe or of other puzzles; give another --out")
+    return earlier["runs"]
+
+
 def first_line(error: BaseException) -> str:
     """What went wrong, short enough for a row."""
     lines = str(error).strip().splitlines() or [""]

@@ -29,7 +29,7 @@ from trm_edu.inference import Answers
 from trm_edu.intervals import wilson_interval
 from trm_edu.recipes import RECIPES, Recipe
 from trm_edu.tasks import get_task
-from trm_edu.train import Run
+from trm_edu.train import Run, train
 from trm_edu.trainer import Diverged
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -37,8 +37,10 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import arc_ids  # noqa: E402
 import data_pipeline  # noqa: E402
+import fixed_point  # noqa: E402
 import gpu_campaign  # noqa: E402
 import inference_cost  # noqa: E402
+import n_supervision  # noqa: E402
 import record  # noqa: E402
 import seeds  # noqa: E402
 import sources  # noqa: E402
@@ -528,3 +530,37 @@ def test_ids_are_compared_and_rows_adapted(tmp_path: Path) -> None:
     assert set(row["ids"]) == {"right", "blank", "wrong"} and row["ids"]["right"]["count"] >= 8
     assert "ARC-AGI-1 evaluation" in row["adapted"]["tasks"] and row["adapted"]["steps"] == 3
     assert row["adapted"]["before"]["count"] == row["adapted"]["after"]["count"]
+
+
+# --- the runs behind lessons 05 and 06 ------------------------------------------------------------------------------
+
+SMALL = {"train_count": 40, "eval_count": 16, "eval_part": 8, "hidden": 16, "batch_size": 8}
+
+
+@pytest.mark.parametrize("script", [n_supervision, fixed_point], ids=["n_supervision", "fixed_point"])
+def test_a_benchmark_of_many_runs_goes_on_and_refuses_the_runs_of_another_recipe(
+    script: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(script, "CHANGED", script.CHANGED | SMALL)
+    for name, value in {"RECURSIONS": ((1, 1),), "N_SUPERVISION": (1, 2), "MODELS": ("hrm", "trm")}.items():
+        if hasattr(script, name):
+            monkeypatch.setattr(script, name, value)
+    if script is fixed_point:
+        for name, value in {"TESTED": 16, "BATCHES": 2, "BATCH": 4}.items():
+            monkeypatch.setattr(script, name, value)
+    trained = []
+    monkeypatch.setattr(script, "train", lambda recipe, **options: trained.append(recipe) or train(recipe, **options))
+    out = tmp_path / "out.json"
+    threads = torch.get_num_threads()
+    try:
+        script.main(["--seeds", "1", "--steps", "3", "--out", str(out)])
+        first = json.loads(out.read_text())["runs"]
+        script.main(["--seeds", "2", "--steps", "3", "--out", str(out)])
+        runs = json.loads(out.read_text())["runs"]
+        with pytest.raises(SystemExit, match="holds runs of another recipe"):
+            script.main(["--seeds", "1", "--steps", "4", "--out", str(out)])
+    finally:
+        torch.set_num_threads(threads)
+    assert len(first) == 2 and len(runs) == 4 and runs[:2] == first
+    assert [recipe.seed for recipe in trained] == [0, 0, 1, 1], "what was done is not done again"
+    assert json.loads(out.read_text())["runs"] == runs, "a refusal writes nothing"
