@@ -24,7 +24,7 @@ LAB_FLAGS := --LabApp.app_settings_dir=.jupyterlab --LabApp.news_url=None \
 .DELETE_ON_ERROR:
 NOTEBOOK := $(PY) -m nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
 	--ExecutePreprocessor.timeout=240
-.PHONY: help lab test notebooks exercises pictures format clean distclean show-lab-flags
+.PHONY: help lab test notebooks exercises evidence pictures format clean distclean show-lab-flags
 
 help: ## show this list
 	@echo "trm-edu: a course on the Tiny Recursive Model. Type make and one of:"
@@ -60,6 +60,9 @@ exercises: $(STAMP) ## make solutions from their text twins, run them, and make 
 	$(PY) -m jupytext --sync solutions/text/$(LESSON).py
 	$(NOTEBOOK) solutions/$(LESSON).ipynb
 	$(PY) solutions/make_exercises.py
+
+evidence: $(STAMP) ## run the ladder from HRM to TRM from scratch in runs/evidence (hours; goes on where it stopped)
+	$(PY) benchmarks/ladder.py --out runs/evidence
 
 pictures: $(STAMP) ## make the pictures of the README from the shipped network
 	$(PY) pictures/make.py

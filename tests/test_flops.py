@@ -30,6 +30,7 @@ def test_training_step_is_thirty_five_forward_passes() -> None:
     config = ModelConfig(11, 81, T=3, n=6)
     assert evaluations("trm", config) == (14, 7)
     assert forward_equivalents("trm", config) == 35
+    assert forward_equivalents("trm", config, q_learning=True) == 56  # and all 21 of the step ahead
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,15 @@ def evaluations(model: str, config: ModelConfig) -> tuple[int, int]:
     return total - with_gradient, with_gradient
 
 
-def forward_equivalents(model: str, config: ModelConfig) -> int:
-    """Cost of a training step in forward evaluations: a backward pass costs two."""
+def forward_equivalents(model: str, config: ModelConfig, *, q_learning: bool = False) -> int:
+    """Cost of a training step in forward evaluations: a backward pass costs two.
+
+    q_learning: HRM's target for the continue logit is a look at the next supervision step, without gradient.
+    """
     without, with_gradient = evaluations(model, config)
-    return without + 3 * with_gradient
+    return without + 3 * with_gradient + q_learning * (without + with_gradient)
 
 
-def step_flops(model: str, config: ModelConfig, batch_size: int) -> int:
+def step_flops(model: str, config: ModelConfig, batch_size: int, *, q_learning: bool = False) -> int:
     """FLOPs of one training step of a batch: the blocks only; embedding and heads are below one percent."""
-    return forward_equivalents(model, config) * evaluation_flops(config) * batch_size
+    return forward_equivalents(model, config, q_learning=q_learning) * evaluation_flops(config) * batch_size

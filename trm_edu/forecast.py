@@ -119,7 +119,7 @@ def forecast(recipe: Recipe, *, processes: int = 1) -> Forecast:
     puzzle_rows = config.puzzle_ids
     memory = weights * (16 + MOMENTS[recipe.optimizer]) + 8 * puzzle_rows * config.puzzle_dim  # and the evaluated copy
     memory += kept_for_backward(recipe.model, config, max(1, slots // recipe.accumulate))
-    flops = step_flops(recipe.model, config, slots)
+    flops = step_flops(recipe.model, config, slots, q_learning=recipe.q_learning)
     rate = matmul_rate(device, config.torch_dtype)
     return Forecast(
         weights, puzzle_rows, flops, memory, rate, flops / (SHARE * rate), recipe.steps, device_name(device), dtype
