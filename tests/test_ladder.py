@@ -25,7 +25,7 @@ import ladder  # noqa: E402
 
 RESULTS = BENCHMARKS / "results" / "ladder"
 GROUPS = sorted(path.stem for path in RESULTS.glob("*.json") if path.stem in ladder.NETWORKS)
-MAIN = ("hrm", "plain_halting", "full_gradient", "one_network", "two_layers", "mixer")
+MAIN = ("hrm", "plain_halting", "full_gradient", "one_network", "two_layers", "attention")
 SMALL = {"task": "sudoku4", "train_count": 8, "eval_count": 8, "hidden": 8, "heads": 2, "batch_size": 8, "warmup": 2}
 
 
@@ -79,7 +79,7 @@ def test_names_for_y_and_z_change_no_number() -> None:
     assert not torch.allclose(hrm.f_L.blocks[0].mlp.down.weight.grad, two.f_L.blocks[0].mlp.down.weight.grad)
 
 
-@pytest.mark.parametrize("name", ["hrm", "mixer", "two_layers_n5"])
+@pytest.mark.parametrize("name", ["hrm", "two_layers", "two_layers_n5"])
 def test_a_run_is_read_after_equal_steps_and_at_equal_compute(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     base = small(monkeypatch)
     recipe = base.replace(**ladder.NETWORKS["rungs"][name])
@@ -91,7 +91,7 @@ def test_a_run_is_read_after_equal_steps_and_at_equal_compute(name: str, monkeyp
     found = ladder.run(recipe, sets, budget)
     assert found["at"]["equal_steps"] == 6 and found["flops"] == own
     assert found["at"]["equal_compute"] * own <= budget < (found["at"]["equal_compute"] + 1) * own
-    assert (found["at"]["equal_compute"] < 6) == (name != "mixer")
+    assert (found["at"]["equal_compute"] < 6) == (name != "two_layers")
     trainer = Trainer(recipe, sets[0])
     for step in range(1, 7):
         trainer.step()
@@ -131,7 +131,9 @@ def test_a_group_goes_on_and_runs_again_what_was_changed(monkeypatch: pytest.Mon
     monkeypatch.setattr(ladder, "NETWORKS", {"rungs": networks})
     monkeypatch.setattr(ladder, "SEEDS", {"rungs": 1})
     made = []
-    monkeypatch.setattr(ladder, "run", lambda recipe, *_: made.append(recipe) or {"at": {}})
+    monkeypatch.setattr(
+        ladder, "run", lambda recipe, *_: made.append(recipe) or {"at": {}, "equal_steps": {"ema": [0]}}
+    )
     monkeypatch.setattr(ladder, "COMMITTED", tmp_path)
     call = ["rungs", "--steps", "6", "--out", str(tmp_path)]
     ladder.main(call)
@@ -144,8 +146,11 @@ def test_a_group_goes_on_and_runs_again_what_was_changed(monkeypatch: pytest.Mon
     assert [(recipe.n, recipe.seed) for recipe in made[4:]] == [(4, 0)]
     with pytest.raises(SystemExit, match="another recipe"):
         ladder.main(["rungs", "--steps", "7", "--out", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        ladder.main(["rungz"])
+    for wrong in (["rungz"], ["rungs", "--recipe", "sudoku-extreme", "--out", str(tmp_path)]):
+        with pytest.raises(SystemExit, match="2"):
+            ladder.main(wrong)
+    ladder.main(["rungs", "--recipe", "laptop-sudoku4", "--steps", "9", "--out", str(tmp_path / "other")])
+    assert (made[-1].task, made[-1].steps, made[-1].min_lr_ratio) == ("sudoku4", 9, 1.0)
 
 
 def test_another_machine_is_held_against_the_committed_runs(
