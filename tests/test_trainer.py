@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from trm_edu import winner
 from trm_edu.checkpoints import load_model
-from trm_edu.devices import cpp_compiler
+from trm_edu.devices import cpp_compiler, sum_type
 from trm_edu.errors import RecipeError
 from trm_edu.interface import Output
 from trm_edu.losses import cell_loss_named, supervision_loss
@@ -348,3 +349,28 @@ def test_compiled_gradients_are_right_with_two_threads(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250)
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[-1])["mixer"] < 1e-4
+
+
+# --- Apple's GPUs have no float64 ------------------------------------------------------------------------------------
+
+
+def test_a_step_and_its_look_need_no_float64_on_mps(
+    sets: tuple[PuzzleSet, PuzzleSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no such GPU here: what a step computes with is watched instead."""
+
+    class NoFloat64(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            found = function(*args, **(kwargs or {}))
+            assert not (isinstance(found, torch.Tensor) and found.dtype == torch.float64), function
+            return found
+
+    trainer = Trainer(TINY, sets[0])
+    expected = trainer.check(trainer.step())
+    with pytest.raises(AssertionError, match="_to_copy"), NoFloat64():
+        trainer.check(trainer.step())
+    assert sum_type(torch.device("mps")) == torch.float32
+    monkeypatch.setattr("trm_edu.trainer.sum_type", lambda _: sum_type(torch.device("mps")))
+    with NoFloat64():
+        found = Trainer(TINY, sets[0])
+        assert found.check(found.step()) == pytest.approx(expected)

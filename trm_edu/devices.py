@@ -30,6 +30,11 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+def sum_type(device: torch.device) -> torch.dtype:
+    """In which number format to add up: float64, which counts the cells of any set exactly; Apple's MPS has none."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 @lru_cache
 def matmul_rate(device: torch.device, dtype: torch.dtype, size: int | None = None, seconds: float = 0.1) -> float:
     """Measured rate of a square matrix product, in FLOP a second.

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trm_edu import parallel
 from trm_edu.data import as_tensor, labels_of
+from trm_edu.devices import sum_type
 from trm_edu.errors import DataError, RecipeError
 from trm_edu.inference import (
     ONE_PASS,
@@ -153,11 +154,6 @@ class Seen:
     def describe(self) -> str:
         """As `PuzzleSet.describe`, of all chunks together."""
         return f"{self.source}: {self.count:,} puzzles of {self.task}, {self.distinct:,} distinct under its symmetries"
-
-
-def sum_type(device: torch.device) -> torch.dtype:
-    """float64, which counts the cells of any set exactly; Apple's MPS has none."""
-    return torch.float32 if device.type == "mps" else torch.float64
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from trm_edu import parallel, winner
 from trm_edu.checkpoints import load_model
 from trm_edu.data import stream_of
-from trm_edu.devices import cpp_compiler, faster_dtype
+from trm_edu.devices import cpp_compiler, faster_dtype, sum_type
 from trm_edu.errors import CheckpointError, RecipeError, TrmEduError
 from trm_edu.losses import Loss, cell_loss_named, supervision_loss
 from trm_edu.optim import EMA, SparseSignSGD, learning_rate, make_optimizers
@@ -265,7 +265,7 @@ class Trainer:
 
     def check(self, loss: Loss) -> dict[str, float]:
         """Loss, halting loss and gradient norm of this step, a puzzle. Diverged if they say that all is lost."""
-        sums = parallel.summed(torch.stack((loss.answer.detach(), loss.halt.detach())).double())
+        sums = parallel.summed(torch.stack((loss.answer.detach(), loss.halt.detach())).to(sum_type(self.device)))
         answer, halt = (sums / self.recipe.batch_size).tolist()
         found = {"loss": answer, "halt": halt}
         if self.gradient_norm is not None:
