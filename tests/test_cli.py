@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from trm_edu import __version__
-from trm_edu.checkpoints import load_model, save_model
+from trm_edu.checkpoints import DEFAULT, load_model, save_model
 from trm_edu.cli import main
 from trm_edu.interface import ModelConfig
 from trm_edu.losses import supervision_loss
@@ -546,7 +546,7 @@ def test_solve_uses_the_shipped_networks(run: Any) -> None:
 def test_doctor_runs_the_shipped_networks(run: Any) -> None:
     answer = run("doctor", "--json")
     assert answer.status == 0
-    assert answer.json["packages"]["torch"] and set(answer.json["networks"]) == {"sudoku9", "sudoku6"}
+    assert answer.json["packages"]["torch"] and set(answer.json["networks"]) == set(DEFAULT)
     assert answer.json["networks"]["sudoku6"]["solved_a_generated_puzzle"] is True
     told = run("doctor")
     assert told.status == 0 and "training here: `trm-edu train laptop-sudoku6`" in told.out
