@@ -321,7 +321,7 @@ for name, value in shipped.metrics.items():
 # %% [markdown]
 # ## 9. How exercises and hints work
 #
-# Lessons 01 to 07 have exercises, in the folder [exercises](../exercises/01_puzzles_as_tokens.ipynb). In each you fill in
+# Every other lesson has exercises, in the folder [exercises](../exercises/01_puzzles_as_tokens.ipynb). In each you fill in
 # a stub: what goes in, what must come out and about how long it takes is said above it.
 #
 # A check below runs your code on small cases, as often as you like. If it fails, it says what is wrong, where to look,
