@@ -22,7 +22,12 @@ from trm_edu.variants import build_model, model_name
 
 FORMAT = "trm-edu-1"
 SHIPPED = files("trm_edu") / "assets"
-DEFAULT = {"sudoku9": "sudoku9.safetensors", "sudoku6": "sudoku6.safetensors", "arc7": "arc7.safetensors"}
+DEFAULT = {
+    "sudoku9": "sudoku9.safetensors",
+    "sudoku6": "sudoku6.safetensors",
+    "maze10": "maze10.safetensors",
+    "arc7": "arc7.safetensors",
+}
 
 
 @dataclass
