@@ -360,12 +360,12 @@ except WrongAnswer as message:
 # | **00 start here** (you are here) | What can a tiny network do that large language models could not? |
 # | [01 puzzles as tokens](01_puzzles_as_tokens.ipynb) · [02 one pass fails](02_one_pass_fails.ipynb) · [03 building blocks](03_building_blocks.ipynb) | What goes in, why one look is not enough, what is inside |
 # | [04 two clocks](04_hrm_two_clocks.ipynb) · [05 one-step gradient](05_one_step_gradient.ipynb) · [06 deep supervision](06_deep_supervision.ipynb) · [07 when to stop](07_when_to_stop.ipynb) | What HRM proposed, and what holds |
-# | 08 from HRM to TRM · 09 less is more | Which changes made it better |
+# | [08 from HRM to TRM](08_from_hrm_to_trm.ipynb) · [09 less is more](09_less_is_more.ipynb) | Which changes made it better |
 # | [10 TRM complete](10_trm_complete.ipynb) | Can you write all of it? |
-# | 11 train for real · 12 mazes · 13 ARC-AGI | Full size, other puzzles |
-# | 14 inside the recursion · 15 your own puzzle | What happens in there; take it further |
+# | [11 train for real](11_train_for_real.ipynb) · [12 mazes](12_mazes.ipynb) · [13 ARC-AGI](13_arc_agi.ipynb) | Full size, other puzzles |
+# | [14 inside the recursion](14_inside_the_recursion.ipynb) · [15 your own puzzle](15_your_own_puzzle.ipynb) | What happens in there; take it further |
 #
-# A lesson with a link exists; the others are planned. Short of time? 00, 06 and 10 make a taster.
+# Short of time? 00, 06 and 10 make a taster.
 
 # %% [markdown]
 # ## What we now know
