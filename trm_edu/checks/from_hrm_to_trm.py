@@ -200,7 +200,7 @@ def rung_difference(answer: Callable[..., Any]) -> None:
                     "paired-by-seed",
                     row(t_quantile(len(steps) - 1.0) * error),
                     "You subtracted seed by seed.",
-                    "Seed 0 of one network has nothing in common with seed 0 of another: compare the means.",
+                    "The ladder takes all runs as independent: compare the means. Pairs are the test of lesson 15.",
                 )
             )
         judge(
