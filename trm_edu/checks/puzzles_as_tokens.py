@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from trm_edu.checks.teacher import Mistake, judge, kind, passed, refuse, run
+from trm_edu.checks.teacher import Mistake, judge, judge_verdicts, passed, refuse, run
 from trm_edu.losses import IGNORE
 from trm_edu.tasks import get_task
 from trm_edu.tasks.arc import grid_tokens
@@ -241,24 +241,18 @@ def is_symmetry(answer: Callable[[Sequence[int], Sequence[int], bool], bool]) ->
             "Look at the rows two at a time, and at the columns three at a time.",
         ),
     }
-    yours = [run(answer, *move) for move in MOVES_OF_6X6]
-    expected = [right(*move) for move in MOVES_OF_6X6]
-    said = [bool(value) if kind(value) == "number" else None for value in yours]
-    for move, value, mine, theirs in zip(MOVES_OF_6X6, yours, said, expected, strict=True):
-        if mine == theirs:
-            continue
-        given = "is_symmetry(rows={}, columns={}, transpose={})".format(*move)
-        for name, (rule, what, where) in what_if.items():
-            if said == [rule(*move) for move in MOVES_OF_6X6]:
-                refuse(name, what, where, given=given, yours=value, expected=theirs)
-        judge(
-            value,
-            theirs,
-            given=given,
-            what=f"This move {'keeps the rules' if theirs else 'breaks a rule'}; your function says otherwise.",
-            where="Draw a 6x6 with its boxes, and follow the six cells of one box.",
-        )
-    passed("is_symmetry", f"{len(MOVES_OF_6X6)} moves, {sum(expected)} of them symmetries")
+    kept = judge_verdicts(
+        answer,
+        MOVES_OF_6X6,
+        right,
+        what_if,
+        given="is_symmetry(rows={}, columns={}, transpose={})".format,
+        what=lambda keeps: (
+            f"This move {'keeps the rules' if keeps else 'breaks a rule'}; your function says otherwise."
+        ),
+        where="Draw a 6x6 with its boxes, and follow the six cells of one box.",
+    )
+    passed("is_symmetry", f"{len(MOVES_OF_6X6)} moves, {kept} of them symmetries")
 
 
 Pair = tuple[np.ndarray, np.ndarray]

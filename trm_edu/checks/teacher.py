@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import copy
 import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,6 +140,35 @@ def judge(
         what = f"The shape is {list(yours.shape)}; {list(expected.shape)} was expected."
         refuse("shape", what, where, **shown)
     refuse("other", what, where, **shown)
+
+
+def judge_verdicts(
+    answer: Callable,
+    cases: Sequence[tuple],
+    right: Callable[..., bool],
+    rules: Mapping[str, tuple[Callable[..., bool], str, str]],
+    *,
+    given: Callable[..., str],
+    what: Callable[[bool], str],
+    where: str,
+) -> int:
+    """Compare the yes or no of a function with that of `right`, case by case; return how many of them are a yes.
+
+    A single yes or no tells no mistake from another: one is recognised by its verdicts on all cases together.
+    rules: of each mistake its own verdict on a case, and its two sentences. given: the call in words. what: what is
+    wrong with a verdict where no mistake fits, by the right one.
+    """
+    yours = [run(answer, *case) for case in cases]
+    expected = [right(*case) for case in cases]
+    said = [bool(value) if kind(value) == "number" else None for value in yours]
+    for case, value, mine, theirs in zip(cases, yours, said, expected, strict=True):
+        if mine == theirs:
+            continue
+        for name, (rule, *sentences) in rules.items():
+            if said == [bool(rule(*case)) for case in cases]:
+                refuse(name, *sentences, given=given(*case), yours=value, expected=theirs)
+        judge(value, theirs, given=given(*case), what=what(theirs), where=where)
+    return sum(expected)
 
 
 def kind(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trm_edu.checks.teacher import Mistake, judge, kind, passed, refuse, run
+from trm_edu.checks.teacher import Mistake, judge, judge_verdicts, kind, passed, refuse, run
 from trm_edu.errors import TrmEduError
 from trm_edu.intervals import difference_interval, t_quantile, wilson_interval
 from trm_edu.tasks.conformance import CHECKS, ConformanceError, check_task
@@ -119,24 +119,18 @@ def is_solved(answer: Callable[[np.ndarray, np.ndarray], bool]) -> None:
             "Only the clues must be kept; 0 in the question allows anything.",
         ),
     }
-    yours = [run(answer, question, given) for question, given in PAIRS]
-    expected = [solves(question, given) for question, given in PAIRS]
-    said = [bool(value) if kind(value) == "number" else None for value in yours]
-    for (question, given), value, mine, theirs in zip(PAIRS, yours, said, expected, strict=True):
-        if mine == theirs:
-            continue
-        shown = f"is_solved({question.tolist()}, {given.tolist()})"
-        for name, (rule, what, where) in rules.items():
-            if said == [bool(rule(*pair)) for pair in PAIRS]:
-                refuse(name, what, where, given=shown, yours=value, expected=theirs)
-        judge(
-            value,
-            theirs,
-            given=shown,
-            what=f"This answer {'solves' if theirs else 'does not solve'} its question; your function says otherwise.",
-            where="Ask three things by hand: are the clues kept, is every row complete, is every column complete?",
-        )
-    passed("is_solved", f"{len(PAIRS)} answers, {sum(expected)} of them right")
+    solved = judge_verdicts(
+        answer,
+        PAIRS,
+        solves,
+        rules,
+        given=lambda question, given: f"is_solved({question.tolist()}, {given.tolist()})",
+        what=lambda fits: (
+            f"This answer {'solves' if fits else 'does not solve'} its question; your function says otherwise."
+        ),
+        where="Ask three things by hand: are the clues kept, is every row complete, is every column complete?",
+    )
+    passed("is_solved", f"{len(PAIRS)} answers, {solved} of them right")
 
 
 # --- text ------------------------------------------------------------------------------------------------------------
