@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trm_edu.checks.teacher import Mistake, judge, judge_verdicts, kind, passed, refuse, run
+from trm_edu.checks.teacher import Mistake, judge, judge_verdicts, passed, refuse, run
 from trm_edu.errors import TrmEduError
 from trm_edu.intervals import difference_interval, t_quantile, wilson_interval
 from trm_edu.tasks.conformance import CHECKS, ConformanceError, check_task
@@ -326,24 +326,16 @@ def keeps_rules(answer: Callable[..., bool]) -> None:
             "True means that the move keeps the rules.",
         ),
     }
-    yours = [answer(MOVES[name], solves, list(questions), list(answers)) for name in names]
-    expected = [all(solves(move(q), move(a)) for q, a in SQUARES) for move in MOVES.values()]
-    said = [bool(value) if kind(value) == "number" else None for value in yours]
-    for name, value, mine, theirs in zip(names, yours, said, expected, strict=True):
-        if mine == theirs:
-            continue
-        given = f"the move {name!r} and {len(SQUARES)} Latin squares with their questions"
-        for mistake, (rule, what, where) in fine.items():
-            if said == [rule(MOVES[n]) for n in names]:
-                refuse(mistake, what, where, given=given, yours=value, expected=theirs)
-        judge(
-            value,
-            theirs,
-            given=given,
-            what=f"This move {'keeps' if theirs else 'breaks'} the rules; your function says otherwise.",
-            where="For each pair: move both, then ask `solves`. All must say yes.",
-        )
-    passed("keeps_rules", f"{len(names)} moves, {sum(expected)} of them symmetries")
+    kept = judge_verdicts(
+        lambda name: answer(MOVES[name], solves, list(questions), list(answers)),
+        [(name,) for name in names],
+        lambda name: all(solves(MOVES[name](q), MOVES[name](a)) for q, a in SQUARES),
+        {mistake: (lambda name, rule=rule: rule(MOVES[name]), *said) for mistake, (rule, *said) in fine.items()},
+        given=lambda name: f"the move {name!r} and {len(SQUARES)} Latin squares with their questions",
+        what=lambda yes: f"This move {'keeps' if yes else 'breaks'} the rules; your function says otherwise.",
+        where="For each pair: move both, then ask `solves`. All must say yes.",
+    )
+    passed("keeps_rules", f"{len(names)} moves, {kept} of them symmetries")
 
 
 # --- counting --------------------------------------------------------------------------------------------------------
