@@ -58,12 +58,16 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train_in_float64(TINY, folder / "resumed", on_row=kill)
     recipes = {name: recipe.as_dict() for name, recipe in CASES.items()} | {"resumed": TINY.as_dict()}
     (folder / "recipes.json").write_text(json.dumps(recipes))
+    in_two_processes(Path(__file__).parent / "parallel_worker.py", folder)
+    return folder
+
+
+def in_two_processes(script: Path, *arguments: Any) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += [str(Path(__file__).parent / "parallel_worker.py"), str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    command += map(str, (script, *arguments))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
-    return folder
 
 
 def rows(folder: Path, kind: str) -> list[dict[str, Any]]:
@@ -92,6 +96,20 @@ def test_two_processes_compute_what_one_does(name: str, two: Path, tmp_path: Pat
         assert theirs["embed.puzzle.weight"].abs().max() > 0
     told = {"ids and votes": {"pass@1", "pass@2"}, "scores by rules": {"valid shortest path", "valid path"}}
     assert set(rows(tmp_path, "end")[0]["scores"]) == told.get(name, told["ids and votes"] if "rows" in name else set())
+
+
+def test_processes_meet_again_and_again(tmp_path: Path) -> None:
+    """Several trainings in one program: no group may find the addresses of the one before."""
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import torch\n"
+        "from trm_edu import parallel\n"
+        "for meeting in range(40):\n"
+        "    with parallel.together('cpu'):\n"
+        "        parallel.Parallel(torch.nn.Linear(4, 4))\n"
+        "        assert parallel.summed(torch.tensor([parallel.rank() + meeting])).item() == 2 * meeting + 1\n"
+    )
+    in_two_processes(script)
 
 
 def test_what_travels(two: Path) -> None:

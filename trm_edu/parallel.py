@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trm_edu.devices import pick_device
 from trm_edu.errors import RecipeError
+
+MEETINGS = itertools.count()  # how often this process has joined the others; all of them join equally often
 
 
 def world_size() -> int:
@@ -54,7 +57,10 @@ def together(device: str) -> Iterator[None]:
                 "processes as there are GPUs (torchrun --nproc-per-node), or give --device cpu"
             )
         torch.cuda.set_device(local)
-    dist.init_process_group("nccl" if cuda else "gloo")
+    store, number, count = next(dist.rendezvous("env://"))
+    # The store outlives a group. A second group under the same keys would find the addresses of the first, and hang.
+    store = dist.PrefixStore(f"trm_edu/{next(MEETINGS)}", store)
+    dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=number, world_size=count)
     try:
         yield
         dist.barrier()  # nobody leaves while another still talks to him
