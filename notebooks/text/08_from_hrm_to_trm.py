@@ -186,7 +186,7 @@ def show_diff(before, after, title):
     rows = [f'<div style="{looks.get(line[0], "color:black")}">{html.escape(line)}</div>' for line in lines]
     gone, come = (sum(line[0] == sign for line in lines) for sign in "-+")
     title = f"{title}: lines that go (-): {gone}, that come (+): {come}"
-    page = f'<b>{title}</b><pre style="background:white;line-height:1.35">{"".join(rows)}</pre>'
+    page = f'<b>{title}</b><pre style="background:white;line-height:1.35;font-family:monospace">{"".join(rows)}</pre>'
     display({"text/html": page, "text/plain": "\n".join([title, *lines])}, raw=True)
 
 
